@@ -1,0 +1,48 @@
+"""What a soak run gives back, and what it gets to report its progress."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+__all__ = ["Advance", "Outcome", "Soak"]
+
+Advance = Callable[[float], None]
+"""Called with the share done so far, from 0 to 1."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a soak run ended.
+
+    Attributes:
+        verdict: ``"skipped"`` where this machine cannot do it; the detail says why.
+        detail: what was seen, in one or a few sentences.
+    """
+
+    verdict: Literal["passed", "failed", "skipped"]
+    detail: str
+
+    @classmethod
+    def of(cls, failures: list[str], passed: str) -> Outcome:
+        """Return a failure that names the first of ``failures``, or ``passed`` where there is none."""
+        if not failures:
+            return cls("passed", passed)
+        more = f" (and {len(failures) - 1} more)" if len(failures) > 1 else ""
+        return cls("failed", failures[0] + more)
+
+
+@dataclass(frozen=True)
+class Soak:
+    """One long run.
+
+    Attributes:
+        name: for ``--only``.
+        title: what is to hold.
+        run: takes whether to be quick, and the progress; what it raises is a failure too.
+    """
+
+    name: str
+    title: str
+    run: Callable[[bool, Advance], Outcome]

@@ -1,0 +1,118 @@
+"""An admin client that survives what the harness does to brokers."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from kafka import KafkaAdminClient
+from kafka.errors import KafkaError
+
+from kafkalab.errors import NotRunning, WaitTimeout
+from kafkalab.waiting import wait_until
+
+__all__ = ["QUICK_RECONNECT", "PatientAdmin"]
+
+T = TypeVar("T")
+
+# kafka-python's defaults back off up to 30 s from a broker that was down; a lesson brings it back in 2 s.
+QUICK_RECONNECT: dict[str, Any] = {
+    "reconnect_backoff_ms": 20,
+    "reconnect_backoff_max_ms": 200,
+    "retry_backoff_ms": 50,
+    "metadata_max_age_ms": 500,
+}
+# A paused broker takes requests and never answers: give up soon, another one knows as much.
+_REQUEST_MS = 1500
+_BOOTSTRAP_MS = 5000
+ANSWER_SECONDS = 30.0
+
+
+class PatientAdmin:
+    """kafka-python's admin client, made again when the broker it talks to is gone.
+
+    Args:
+        servers: returns the bootstrap servers that are worth asking now; "" for none.
+        hint: says, for the message of a time-out, what is wrong with the cluster now; "" for nothing.
+        request_ms: how long one broker may take for an answer; longer for requests that change something.
+    """
+
+    def __init__(self, servers: Callable[[], str], hint: Callable[[], str], request_ms: int = _REQUEST_MS) -> None:
+        self._servers = servers
+        self._hint = hint
+        self._request_ms = request_ms
+        self._lock = threading.RLock()
+        self._client: KafkaAdminClient | None = None
+
+    def ask(self, question: Callable[[KafkaAdminClient], T]) -> T:
+        """Return ``question(client)``, asked again while brokers are unreachable.
+
+        Raises:
+            NotRunning: no broker runs.
+            WaitTimeout: no answer in 30 seconds; shows the last error.
+            kafka.errors.KafkaError: an answer that asking again would not change.
+        """
+        with self._lock:
+            try:
+                return wait_until(
+                    lambda: self._ask_once(question),
+                    lambda _: True,
+                    what="an answer from the cluster",
+                    timeout=ANSWER_SECONDS,
+                    retry_on=(_NotNow,),
+                )
+            except WaitTimeout as error:
+                raise WaitTimeout(" ".join(filter(None, [str(error), self._hint()])), error.last) from error
+
+    def _ask_once(self, question: Callable[[KafkaAdminClient], T]) -> T:
+        try:
+            if self._client is None:
+                self._client = self._connect()
+            return question(self._client)
+        except KafkaError as error:
+            if not error.retriable:
+                raise
+            self.close()
+            raise _NotNow(error) from error
+
+    def _connect(self) -> KafkaAdminClient:
+        servers = self._servers()
+        if not servers:
+            raise NotRunning("no broker of this cluster is running: start one with cluster.broker(1).start().")
+        return _connected(
+            bootstrap_servers=servers,
+            request_timeout_ms=self._request_ms,
+            bootstrap_timeout_ms=_BOOTSTRAP_MS,
+            **QUICK_RECONNECT,
+        )
+
+    def close(self) -> None:
+        """Close the connection; the next question makes a new one."""
+        with self._lock:
+            client, self._client = self._client, None
+            if client is not None:
+                client.close()
+
+
+def _connected(**config: Any) -> KafkaAdminClient:
+    client = KafkaAdminClient.__new__(KafkaAdminClient)
+    try:
+        client.__init__(**config)
+    except KafkaError:
+        # Where nobody answers, kafka-python 3.0.12 raises from its constructor and leaves thread and sockets open.
+        client._closed = False  # noqa: SLF001 - without it close() takes the client for a closed one
+        client.close()
+        raise
+    return client
+
+
+class _NotNow(Exception):
+    """No broker could answer; another time one may. Shows itself as the client's error."""
+
+    def __init__(self, error: KafkaError) -> None:
+        super().__init__(error)
+        self._error = error
+
+    def __repr__(self) -> str:
+        return repr(self._error)

@@ -1,0 +1,3 @@
+"""What runs the nodes of a cluster."""
+
+__all__: list[str] = []

@@ -1,0 +1,97 @@
+"""What a cluster needs of whatever runs its nodes."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Literal
+
+from kafkalab.clusters.metadata import View
+from kafkalab.clusters.security import Security
+from kafkalab.clusters.spec import NodeSpec
+
+__all__ = ["Backend", "NodeState"]
+
+NodeState = Literal["running", "paused", "stopped"]
+
+
+class Backend(ABC):
+    """Runs the nodes of one cluster. Node ids are Kafka's; times are in seconds."""
+
+    @property
+    @abstractmethod
+    def nodes(self) -> tuple[NodeSpec, ...]:
+        """All nodes, brokers first, whether they run or not."""
+
+    @property
+    @abstractmethod
+    def bootstrap_servers(self) -> str:
+        """``host:port`` of every broker, joined by commas."""
+
+    @property
+    @abstractmethod
+    def harness_servers(self) -> str:
+        """``host:port`` of every running broker's plain listener, joined by commas; "" where none runs."""
+
+    @property
+    @abstractmethod
+    def security(self) -> Security | None:
+        """What clients need besides the servers; None on a plain cluster."""
+
+    @abstractmethod
+    def start(self, timeout: float) -> None:
+        """Start all nodes; return when every broker knows every broker.
+
+        Raises:
+            BrokerFailed: a node ended by itself.
+            WaitTimeout: the cluster was not ready in time.
+        """
+
+    @abstractmethod
+    def wait_joined(self, node_id: int, timeout: float) -> None:
+        """Return when every running broker knows every running broker, the (re)started one included.
+
+        Raises:
+            BrokerFailed: the node ended by itself.
+            WaitTimeout: it did not join in time.
+        """
+
+    @abstractmethod
+    def close(self) -> None:
+        """End everything and leave nothing behind; may be called again."""
+
+    @abstractmethod
+    def state(self, node_id: int) -> NodeState:
+        """Return what the node's process does now."""
+
+    @abstractmethod
+    def kill(self, node_id: int) -> None:
+        """End the node at once, as a power cut would (SIGKILL)."""
+
+    @abstractmethod
+    def shut_down(self, node_id: int, timeout: float) -> None:
+        """End the node in good order (SIGTERM: leaders move away first)."""
+
+    @abstractmethod
+    def pause(self, node_id: int) -> None:
+        """Freeze the node (SIGSTOP): connections stay, nothing is answered."""
+
+    @abstractmethod
+    def resume(self, node_id: int) -> None:
+        """Let a paused node go on."""
+
+    @abstractmethod
+    def restart(self, node_id: int) -> None:
+        """Start a node that has ended, on its old data and port; does not wait."""
+
+    @abstractmethod
+    def add_broker(self) -> int:
+        """Start one more broker and return its id; does not wait."""
+
+    @abstractmethod
+    def log(self, node_id: int) -> str:
+        """Return everything the node has logged."""
+
+    @abstractmethod
+    def views(self, topics: list[str]) -> Mapping[int, View | OSError]:
+        """Return what each running broker believes, with the partitions of ``topics``, or the error it gave."""

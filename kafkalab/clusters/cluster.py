@@ -1,0 +1,382 @@
+"""A real Apache Kafka cluster in one call."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import warnings
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import pandas as pd
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
+from kafka.errors import KafkaError
+
+from kafkalab.clusters import display, tables
+from kafkalab.clusters.admin import QUICK_RECONNECT, PatientAdmin
+from kafkalab.clusters.backends.local import LocalBackend
+from kafkalab.clusters.cache import cache_dir, check_writable
+from kafkalab.clusters.clientlog import ClientLog
+from kafkalab.clusters.distribution import KAFKA_VERSION
+from kafkalab.clusters.memory import check_fits
+from kafkalab.clusters.node import Node
+from kafkalab.clusters.properties import check_overrides
+from kafkalab.clusters.spec import ClusterSpec
+from kafkalab.clusters.startup import Startup
+from kafkalab.clusters.tools import run_tool
+from kafkalab.clusters.topics import NewTopic, create_topic
+from kafkalab.clusters.warmup import ensure_aot_cache
+from kafkalab.errors import CacheProblem, InvalidArgument, NotRunning
+from kafkalab.waiting import wait_until
+
+__all__ = ["Cluster"]
+
+BACKEND_VARIABLE = "KAFKALAB_BACKEND"
+_BACKENDS = ("local",)
+_START_SECONDS = 60.0
+_START_SECONDS_PER_NODE = 5.0
+_CLOSE_SECONDS = 0.5
+_CHANGE_MS = 15_000
+
+
+class Cluster:
+    """A throwaway Apache Kafka cluster.
+
+    Use it as a context manager, or call :meth:`start` and :meth:`stop`. Whatever ends this Python process ends the
+    cluster too, and removes its files.
+
+    Args:
+        brokers: how many, numbered from 1.
+        controllers: 0 for combined nodes (three voters from three brokers on, else one); 1 or 3 for controllers in
+            processes of their own, numbered from 101, so that two of three brokers can die and the quorum lives.
+        properties: broker properties in Kafka's names, over kafkalab's own.
+        port: port of the first broker, the others follow; by default free ports.
+        security: None for plain listeners; ``"sasl-tls"`` for TLS, and one user with a password of its own
+            (SCRAM-SHA-512), on the listener for clients; :meth:`client_config` holds what they need.
+        backend: ``"local"``; by default the environment variable ``KAFKALAB_BACKEND``, else local.
+
+    Raises:
+        InvalidArgument: a value that cannot be right; nothing was started.
+    """
+
+    def __init__(
+        self,
+        brokers: int = 3,
+        *,
+        controllers: int = 0,
+        properties: Mapping[str, object] | None = None,
+        port: int | None = None,
+        security: str | None = None,
+        backend: str | None = None,
+    ) -> None:
+        chosen = backend or os.environ.get(BACKEND_VARIABLE) or "local"
+        if chosen not in _BACKENDS:
+            raise InvalidArgument(f"backend={chosen!r} is not there: choose from {', '.join(_BACKENDS)}.")
+        self.spec = ClusterSpec(brokers, controllers, check_overrides(properties or {}), port, security)
+        self._running: LocalBackend | None = None
+        self._was_stopped = False
+        self._clients: list[Callable[[], None]] = []
+        self._admin = PatientAdmin(self._harness_servers, self._quorum_hint)
+        self._changes = PatientAdmin(self._harness_servers, self._quorum_hint, request_ms=_CHANGE_MS)
+        self._client_log = ClientLog()
+
+    # ---- life -------------------------------------------------------------------------------------------------
+
+    def start(self, timeout: float | None = None) -> Self:
+        """Start all nodes and return this cluster when every broker knows every broker.
+
+        The first start on a machine fetches Kafka and makes the start-up cache, as ``kafkalab fetch`` does.
+
+        Args:
+            timeout: seconds until the brokers have to be ready; by default 60 and 5 for each node.
+
+        Raises:
+            BrokerFailed: a broker ended by itself; the message has its reason and its last log lines.
+            NotEnoughMemory: the brokers would not fit.
+            PortInUse: the port asked for is taken.
+            WaitTimeout: the brokers were not ready in time.
+            EnvironmentProblem: Java or Kafka is missing and cannot be had.
+        """
+        if self._was_stopped:
+            raise NotRunning("this cluster was stopped, and its data is gone: make a new one with Cluster().")
+        if self._running is not None:
+            raise NotRunning("this cluster runs already: use it, or make another with Cluster().")
+        nodes = len(self.spec.nodes)
+        check_fits(nodes)
+        startup = _prepared_startup()
+        self._running = LocalBackend(self.spec, startup)
+        try:
+            self._running.start(timeout or _START_SECONDS + nodes * _START_SECONDS_PER_NODE)
+        except BaseException:  # Ctrl-C too: a cluster that did not start leaves nothing behind
+            self.stop()
+            raise
+        return self
+
+    def stop(self) -> None:
+        """End all nodes and remove their files; returns when that is done. May be called again."""
+        if self._running is None:
+            return
+        backend, self._running = self._running, None
+        self._was_stopped = True
+        try:
+            self._close_clients()
+        finally:
+            backend.close()
+
+    def _close_clients(self) -> None:
+        self._admin.close()
+        self._changes.close()
+        while self._clients:
+            # A client whose brokers are dead cannot say goodbye; that is no news while the cluster ends.
+            with contextlib.suppress(KafkaError):
+                self._clients.pop()()
+
+    def __enter__(self) -> Self:
+        return self if self._running else self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    @property
+    def _backend(self) -> LocalBackend:
+        if self._running is None:
+            what = "was stopped: make a new one" if self._was_stopped else "is not started: call start()"
+            raise NotRunning(f"this cluster {what}, or use `with Cluster() as cluster:`.")
+        return self._running
+
+    # ---- clients ----------------------------------------------------------------------------------------------
+
+    @property
+    def bootstrap_servers(self) -> str:
+        """``host:port`` of every broker, joined by commas."""
+        return self._backend.bootstrap_servers
+
+    def client_config(self, library: str = "kafka-python") -> dict[str, Any]:
+        """Return what a client needs to reach this cluster, and nothing else.
+
+        Args:
+            library: ``"kafka-python"`` for keyword arguments, ``"confluent-kafka"`` for that library's dict.
+        """
+        security = self._backend.security
+        if library == "kafka-python":
+            return {"bootstrap_servers": self.bootstrap_servers, **(security.kafka_python() if security else {})}
+        if library == "confluent-kafka":
+            return {"bootstrap.servers": self.bootstrap_servers, **(security.confluent_kafka() if security else {})}
+        raise InvalidArgument(f"{library!r} is not a client known here: choose kafka-python or confluent-kafka.")
+
+    def producer(self, **config: Any) -> KafkaProducer:
+        """Return a kafka-python producer that reconnects quickly; closed with the cluster."""
+        producer = KafkaProducer(**{**self.client_config(), **QUICK_RECONNECT, **config})
+        self._clients.append(lambda: producer.close(timeout=_CLOSE_SECONDS))
+        return producer
+
+    def consumer(self, *topics: str, **config: Any) -> KafkaConsumer:
+        """Return a kafka-python consumer that reconnects quickly; closed with the cluster."""
+        consumer = KafkaConsumer(*topics, **{**self.client_config(), **QUICK_RECONNECT, **config})
+        self._clients.append(lambda: consumer.close(autocommit=False, timeout_ms=int(_CLOSE_SECONDS * 1000)))
+        return consumer
+
+    def admin(self, **config: Any) -> KafkaAdminClient:
+        """Return a kafka-python admin client that reconnects quickly; closed with the cluster."""
+        admin = KafkaAdminClient(**{**self.client_config(), **QUICK_RECONNECT, **config})
+        self._clients.append(admin.close)
+        return admin
+
+    def client_log(self) -> pd.DataFrame:
+        """Return what kafka-python logged since this cluster was made: level, logger, message (str), oldest first."""
+        return self._client_log.frame()
+
+    def kafka_tool(self, name: str, *arguments: str, stdin: str = "", timeout: float = 60.0) -> str:
+        """Run one of Apache Kafka's command-line tools on this cluster and return what it printed.
+
+        ``cluster.kafka_tool("kafka-topics", "--list")``; the servers are added.
+
+        Raises:
+            InvalidArgument: there is no such tool.
+            ToolFailed: it failed, or ran longer than ``timeout`` seconds.
+        """
+        return run_tool(name, arguments, self._backend.harness_servers, stdin=stdin, timeout=timeout)
+
+    def _harness_servers(self) -> str:
+        return self._backend.harness_servers
+
+    def _quorum_hint(self) -> str:
+        missing = [node for node in self.controllers if node.state != "running"]
+        if 2 * len(missing) < len(self.controllers):
+            return ""
+        return (
+            f"Of {len(self.controllers)} controllers {len(missing)} do not run, so the metadata quorum has no "
+            f"majority: bring {missing[0]!r} back with cluster.controller({missing[0].id})."
+        )
+
+    # ---- nodes ------------------------------------------------------------------------------------------------
+
+    @property
+    def brokers(self) -> list[Node]:
+        """All brokers by id, whether they run or not."""
+        return [self._node(spec.id) for spec in self._backend.nodes if spec.is_broker]
+
+    @property
+    def controllers(self) -> list[Node]:
+        """All voters of the metadata quorum by id: combined nodes, or the controllers of their own."""
+        return [self._node(spec.id) for spec in self._backend.nodes if spec.is_voter]
+
+    def broker(self, broker_id: int) -> Node:
+        """Return the broker of that id.
+
+        Raises:
+            InvalidArgument: there is none.
+        """
+        return self._one_of(self.brokers, broker_id, "broker")
+
+    def controller(self, node_id: int) -> Node:
+        """Return the voter of that id; where nodes are combined, it is a broker as well.
+
+        Raises:
+            InvalidArgument: there is none.
+        """
+        return self._one_of(self.controllers, node_id, "controller")
+
+    def _one_of(self, nodes: list[Node], node_id: int, kind: str) -> Node:
+        for node in nodes:
+            if node.id == node_id:
+                return node
+        raise InvalidArgument(f"there is no {kind} {node_id!r}: choose from {', '.join(str(n.id) for n in nodes)}.")
+
+    def _node(self, node_id: int) -> Node:
+        (spec,) = (spec for spec in self._backend.nodes if spec.id == node_id)
+        return Node(spec, self._backend, self._backend.wait_joined)
+
+    def add_broker(self, timeout: float = _START_SECONDS) -> Node:
+        """Start one more broker, with the next id, and return it when every running broker knows it."""
+        check_fits(1)
+        backend = self._backend
+        new_id = backend.add_broker()
+        backend.wait_joined(new_id, timeout)
+        return self.broker(new_id)
+
+    @property
+    def folder(self) -> Path:
+        """The temporary folder of this cluster; it goes with it."""
+        return self._backend.folder
+
+    def data_folder(self, broker_id: int) -> Path:
+        """Return the folder in which that broker keeps its partitions (Kafka's ``log.dirs``)."""
+        return self._backend.data_folder(self.broker(broker_id).id)
+
+    # ---- topics and views -------------------------------------------------------------------------------------
+
+    def name(self, base: str) -> str:
+        """Return the name to use for a group or a transactional id; here it is ``base`` itself."""
+        if not isinstance(base, str) or not base:
+            raise InvalidArgument(f"{base!r} cannot be a name: give a text of at least one character.")
+        return base
+
+    def create_topic(
+        self,
+        name: str,
+        partitions: int = 1,
+        replication_factor: int | None = None,
+        config: Mapping[str, object] | None = None,
+    ) -> str:
+        """Create a topic and return the name to use, when every partition has its leader and its full ISR.
+
+        Replicas are assigned in turn, starting with the broker of the lowest id: partition 0 is led by broker 1,
+        partition 1 by broker 2, so that the same call gives the same leaders everywhere.
+
+        Args:
+            name: letters, digits, dots, underscores, hyphens.
+            partitions: at least 1.
+            replication_factor: by default 3, or the number of running brokers where these are fewer.
+            config: topic settings in Kafka's names, such as ``{"min.insync.replicas": 2}``.
+
+        Raises:
+            InvalidArgument: an illegal name, a count that is not possible, or a setting that Kafka refuses.
+            TopicExists: there is such a topic.
+        """
+        running = [broker.id for broker in self.brokers if broker.state == "running"]
+        topic = NewTopic.checked(self.name(name), partitions, replication_factor, config, running)
+        create_topic(self._changes, self._backend, topic)
+        return topic.name
+
+    def topics(self) -> pd.DataFrame:
+        """Return one row per topic: topic (str), partitions, replication_factor (int64)."""
+        return self._admin.ask(tables.topics)
+
+    def partitions(self, topic: str | None = None) -> pd.DataFrame:
+        """Return one row per partition: topic, partition, leader (-1 for none), replicas, isr (tuples of ids).
+
+        Raises:
+            InvalidArgument: there is no such topic.
+            WaitTimeout: no broker answered within 30 seconds, as for every view.
+        """
+        return self._admin.ask(lambda admin: tables.partitions(admin, topic))
+
+    def groups(self) -> pd.DataFrame:
+        """Return one row per consumer group: group, state, protocol, members, partitions (assigned ones)."""
+        return self._admin.ask(tables.groups)
+
+    def lag(self, group: str) -> pd.DataFrame:
+        """Return one row per partition the group has committed: topic, partition, committed, end, lag (records).
+
+        Raises:
+            InvalidArgument: there is no such group.
+        """
+        return self._admin.ask(lambda admin: tables.lag(admin, group))
+
+    def quorum(self) -> pd.DataFrame:
+        """Return one row per node of the metadata quorum: node, role, log_end, behind (records of metadata)."""
+        return self._admin.ask(tables.quorum)
+
+    def wait_for_isr(self, topic: str, size: int, timeout: float = 30.0) -> pd.DataFrame:
+        """Return :meth:`partitions` of ``topic`` when each has a leader and exactly ``size`` in-sync replicas.
+
+        Raises:
+            InvalidArgument: there is no such topic.
+            WaitTimeout: it did not come to that; shows the last observation.
+        """
+        return wait_until(
+            lambda: self.partitions(topic),
+            lambda seen: bool((seen["leader"] >= 0).all() and (seen["isr"].map(len) == size).all()),
+            what=f"{size} in-sync replicas in every partition of {topic}",
+            timeout=timeout,
+        )
+
+    # ---- looks ------------------------------------------------------------------------------------------------
+
+    def _title(self) -> str:
+        if self._running is None:
+            return "Kafka cluster, stopped" if self._was_stopped else "Kafka cluster, not started"
+        return f"Apache Kafka {KAFKA_VERSION}, {len(self.brokers)} broker{'s' * (len(self.brokers) != 1)}"
+
+    def _nodes(self) -> list[Node]:
+        return [self._node(spec.id) for spec in self._running.nodes] if self._running else []
+
+    def __repr__(self) -> str:
+        return display.as_text(self._title(), self._nodes())
+
+    def _repr_html_(self) -> str:
+        return display.as_html(self._title(), self._nodes())
+
+
+def _tell_first_jar(done: int, total: int, name: str) -> None:
+    if done == 1:
+        print(f"kafkalab: first start on this machine, fetching Apache Kafka ({total} jars, once) ...", file=sys.stderr)
+
+
+def _prepared_startup() -> Startup:
+    startup = Startup.find(_tell_first_jar)
+    if startup.supports_aot and not startup.aot_cache.exists():
+        try:
+            check_writable(cache_dir())
+            print("kafkalab: first start on this machine, preparing quick starts (some 20 s, once)", file=sys.stderr)
+            ensure_aot_cache(startup)
+        except CacheProblem as problem:
+            # It only makes starts quicker: a read-only cache serves, and says what it costs.
+            warnings.warn(f"brokers start slowly: {problem}", stacklevel=3)
+    return startup

@@ -1,0 +1,107 @@
+"""TLS and a SCRAM user for the clients' listener: a CA, the brokers' certificate, and what a client needs of them.
+
+The brokers' own traffic and the harness keep a plain listener on loopback, so that views and faults work the same
+on every cluster. Sources: Kafka's documentation, "Security"; KIP-651 (PEM stores), KIP-84 (SCRAM).
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kafkalab.errors import InvalidArgument
+
+__all__ = ["MECHANISM", "SASL_TLS", "Security", "check_security"]
+
+SASL_TLS = "sasl-tls"
+MECHANISM = "SCRAM-SHA-512"
+_USER = "learner"
+_JAAS = "org.apache.kafka.common.security.scram.ScramLoginModule required;"
+
+
+def check_security(name: object) -> str | None:
+    """Return ``name`` if it is a way to secure a cluster; None for a plain one.
+
+    Raises:
+        InvalidArgument: it is neither.
+    """
+    if name is None or name == SASL_TLS:
+        return name
+    raise InvalidArgument(f"security={name!r} is not there: choose {SASL_TLS!r}, or leave it out for a plain cluster.")
+
+
+@dataclass(frozen=True)
+class Security:
+    """What one secured cluster is reached with.
+
+    Attributes:
+        ca_file: the certificate authority a client has to trust (PEM).
+        keystore: key and certificate of the brokers (PEM).
+        username: the one user there is.
+        password: of that user; new for every cluster.
+    """
+
+    ca_file: Path
+    keystore: Path
+    username: str
+    password: str
+
+    @classmethod
+    def create(cls, folder: Path) -> Security:
+        """Make a CA and a certificate for loopback in ``folder``, and a password."""
+        import trustme
+        from cryptography.hazmat.primitives.serialization import (
+            Encoding,
+            NoEncryption,
+            PrivateFormat,
+            load_pem_private_key,
+        )
+
+        authority = trustme.CA()
+        issued = authority.issue_cert("127.0.0.1", "localhost")
+        # trustme writes SEC1 keys; Kafka's PEM store reads PKCS#8 only.
+        key = load_pem_private_key(issued.private_key_pem.bytes(), None)
+        pkcs8 = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        chain = b"".join(pem.bytes() for pem in issued.cert_chain_pems)
+        security = cls(folder / "ca.pem", folder / "broker.pem", _USER, secrets.token_urlsafe(18))
+        authority.cert_pem.write_to_path(security.ca_file)
+        security.keystore.touch(mode=0o600)
+        security.keystore.write_bytes(pkcs8 + chain)
+        return security
+
+    @property
+    def scram_argument(self) -> str:
+        """The user as ``kafka-storage format --add-scram`` takes it: known to the brokers from the first moment."""
+        return f"{MECHANISM}=[name={self.username},password={self.password}]"
+
+    def broker_properties(self) -> dict[str, str]:
+        """Return the properties of the clients' listener."""
+        return {
+            "inter.broker.listener.name": "INTERNAL",
+            "sasl.enabled.mechanisms": MECHANISM,
+            f"listener.name.sasl_ssl.{MECHANISM.lower()}.sasl.jaas.config": _JAAS,
+            "listener.name.sasl_ssl.ssl.keystore.type": "PEM",
+            "listener.name.sasl_ssl.ssl.keystore.location": str(self.keystore),
+        }
+
+    def kafka_python(self) -> dict[str, Any]:
+        """Return the keyword arguments of a kafka-python client."""
+        return {
+            "security_protocol": "SASL_SSL",
+            "sasl_mechanism": MECHANISM,
+            "sasl_plain_username": self.username,
+            "sasl_plain_password": self.password,
+            "ssl_cafile": str(self.ca_file),
+        }
+
+    def confluent_kafka(self) -> dict[str, Any]:
+        """Return the settings of a confluent-kafka (librdkafka) client."""
+        return {
+            "security.protocol": "SASL_SSL",
+            "sasl.mechanism": MECHANISM,
+            "sasl.username": self.username,
+            "sasl.password": self.password,
+            "ssl.ca.location": str(self.ca_file),
+        }

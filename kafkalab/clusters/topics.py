@@ -1,0 +1,109 @@
+"""Making a topic: checked, assigned in a fixed order, and waited for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from kafka.errors import TopicAlreadyExistsError, for_code
+
+from kafkalab.clusters.admin import PatientAdmin
+from kafkalab.clusters.backends.base import Backend
+from kafkalab.clusters.metadata import View
+from kafkalab.clusters.properties import kafka_value
+from kafkalab.clusters.spec import check_topic_name
+from kafkalab.errors import InvalidArgument, NotRunning, TopicExists
+from kafkalab.waiting import wait_until
+
+__all__ = ["NewTopic", "create_topic"]
+
+_DEFAULT_REPLICATION = 3
+_READY_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class NewTopic:
+    """A topic to be: its name, the replicas of each partition (the first leads), and its settings."""
+
+    name: str
+    assignments: dict[int, list[int]]
+    config: dict[str, str]
+
+    @classmethod
+    def checked(
+        cls,
+        name: str,
+        partitions: int,
+        replication_factor: int | None,
+        config: Mapping[str, object] | None,
+        running: list[int],
+    ) -> NewTopic:
+        """Return the topic, or raise for what cannot be; see :meth:`kafkalab.Cluster.create_topic`."""
+        check_topic_name(name)
+        if not running:
+            raise NotRunning("no broker of this cluster is running: start one with cluster.broker(1).start().")
+        count = _positive("partitions", partitions)
+        replicas = min(_DEFAULT_REPLICATION, len(running))
+        if replication_factor is not None:
+            replicas = _positive("replication_factor", replication_factor)
+        if replicas > len(running):
+            raise InvalidArgument(
+                f"replication_factor={replicas} is more than the {len(running)} running brokers: "
+                f"ask for at most {len(running)}, or start more brokers."
+            )
+        settings = {key: kafka_value(value) for key, value in (config or {}).items()}
+        return cls(name, _in_turn(count, replicas, running), settings)
+
+
+def _positive(name: str, value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise InvalidArgument(f"{name}={value!r} is not possible: give a whole number from 1.")
+    return value
+
+
+def _in_turn(partitions: int, replicas: int, brokers: list[int]) -> dict[int, list[int]]:
+    """Assign partition p to the brokers p, p+1, ... of the list, round and round."""
+    count = len(brokers)
+    return {p: [brokers[(p + i) % count] for i in range(replicas)] for p in range(partitions)}
+
+
+def create_topic(admin: PatientAdmin, backend: Backend, topic: NewTopic) -> None:
+    """Create ``topic``; return when every running broker shows its leaders and full ISRs.
+
+    Raises:
+        TopicExists: there is such a topic.
+        InvalidArgument: Kafka refuses; its own reason is in the message.
+    """
+    request = {topic.name: {"assignments": topic.assignments, "configs": topic.config}}
+    attempts = 0
+
+    def create(client: Any) -> Any:
+        nonlocal attempts
+        attempts += 1
+        return client.create_topics(request, raise_errors=False)
+
+    (result,) = admin.ask(create)["topics"]
+    error = for_code(result["error_code"])
+    # Asked again because the first answer was lost with its broker: then it was this call that made the topic.
+    if not (error is TopicAlreadyExistsError and attempts > 1):
+        _raise_for(topic, error, result["error_message"])
+    wait_until(
+        lambda: backend.views([topic.name]),
+        lambda views: bool(views) and all(_is_ready(view, topic) for view in views.values()),
+        what=f"topic {topic.name} with a leader and a full ISR everywhere",
+        timeout=_READY_SECONDS,
+        every=0.005,
+    )
+
+
+def _raise_for(topic: NewTopic, error: type[Exception], message: str | None) -> None:
+    if error is TopicAlreadyExistsError:
+        raise TopicExists(f"topic {topic.name!r} exists already: choose another name, or use it as it is.")
+    if message:
+        raise InvalidArgument(f"Kafka refuses topic {topic.name!r}: {message}")
+
+
+def _is_ready(view: View | OSError, topic: NewTopic) -> bool:
+    full = {(topic.name, index): frozenset(replicas) for index, replicas in topic.assignments.items()}
+    return isinstance(view, View) and view.isr == full

@@ -1,0 +1,63 @@
+"""What the checks of several lessons look at: a topic that should be there, and all records in it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kafka import KafkaConsumer, TopicPartition
+
+from kafkalab import Cluster
+from kafkalab.courseware.declaration import NotDoneYet, expect
+from kafkalab.waiting import wait_until
+
+__all__ = ["records_of", "require_topic"]
+
+_SECONDS = 20.0
+
+
+def require_topic(cluster: Cluster, answer: object, name: str) -> str:
+    """Return the answer if it names a topic of the cluster.
+
+    Args:
+        cluster: where to look.
+        answer: what the learner gave.
+        name: what the answer is called in the notebook.
+
+    Raises:
+        NotDoneYet: it is no text, or there is no such topic.
+    """
+    expect(
+        isinstance(answer, str),
+        f"`{name}` is of type {type(answer).__name__}, not a topic's name: keep what create_topic returns.",
+    )
+    topics = list(cluster.topics()["topic"])
+    if answer not in topics:
+        raise NotDoneYet(f"`{name}` is {answer!r}, and the cluster has no such topic: it has {', '.join(topics)}.")
+    return str(answer)
+
+
+def records_of(cluster: Cluster, topic: str) -> list[Any]:
+    """Return every record of the topic (kafka-python's ``ConsumerRecord``), by partition and offset.
+
+    Raises:
+        WaitTimeout: the end of every partition was not reached in 20 seconds.
+    """
+    with KafkaConsumer(**cluster.client_config(), auto_offset_reset="earliest") as consumer:
+        partitions = [TopicPartition(topic, number) for number in cluster.partitions(topic)["partition"]]
+        consumer.assign(partitions)
+        ends = consumer.end_offsets(partitions)
+        found: list[Any] = []
+
+        def behind() -> dict[int, int]:
+            for batch in consumer.poll(timeout_ms=200).values():
+                found.extend(batch)
+            return {tp.partition: ends[tp] - consumer.position(tp) for tp in partitions}
+
+        wait_until(
+            behind,
+            lambda seen: all(records <= 0 for records in seen.values()),
+            what=f"the end of topic {topic} (records left by partition)",
+            timeout=_SECONDS,
+            every=0,
+        )
+    return sorted(found, key=lambda record: (record.partition, record.offset))

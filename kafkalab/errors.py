@@ -1,0 +1,115 @@
+"""Every error kafkalab raises on purpose, as one tree.
+
+.. code-block:: text
+
+    KafkalabError
+    ├── InvalidArgument (ValueError)      a value that cannot be right: brokers=0, an illegal topic name
+    │   └── TopicExists                   a topic of that name is already there
+    ├── EnvironmentProblem                this machine cannot do it as it is now
+    │   ├── JavaProblem                   no Java, or one that is too old
+    │   ├── CacheProblem                  the cache folder is read-only or full
+    │   ├── DownloadFailed                a jar could not be fetched
+    │   ├── CorruptJar                    a jar differs from its locked SHA-256
+    │   ├── NotEnoughMemory               the cluster asked for does not fit
+    │   └── PortInUse                     the port asked for is taken
+    ├── BrokerFailed                      a broker ended by itself; its last log lines are shown
+    ├── ToolFailed                        one of Kafka's command-line tools failed; shows what it said
+    ├── NotRunning                        the cluster or broker is not in a state to do that
+    ├── WaitTimeout (TimeoutError)        an awaited state was not observed in time; shows the last observation
+    └── UnsupportedByBackend              this kind of cluster cannot do that
+
+``kafkalab.courseware`` adds its own under the same root, beside the exercises that raise them.
+A message says in one sentence what happened, with the value, and what to do about it.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "BrokerFailed",
+    "CacheProblem",
+    "CorruptJar",
+    "DownloadFailed",
+    "EnvironmentProblem",
+    "InvalidArgument",
+    "JavaProblem",
+    "KafkalabError",
+    "NotEnoughMemory",
+    "NotRunning",
+    "PortInUse",
+    "ToolFailed",
+    "TopicExists",
+    "UnsupportedByBackend",
+    "WaitTimeout",
+]
+
+
+class KafkalabError(Exception):
+    """The root: catch this to catch everything kafkalab raises on purpose."""
+
+    def _render_traceback_(self) -> list[str]:
+        # IPython asks for this: the message says what to do, and forty lines of our own code before it do not.
+        return [f"{type(self).__name__}: {self}"]
+
+
+class InvalidArgument(KafkalabError, ValueError):
+    """A value that cannot be right, found before anything was started."""
+
+
+class TopicExists(InvalidArgument):
+    """A topic of that name is already there."""
+
+
+class EnvironmentProblem(KafkalabError):
+    """This machine cannot do what was asked as it is now."""
+
+
+class JavaProblem(EnvironmentProblem):
+    """No Java, or one that is too old for Apache Kafka."""
+
+
+class CacheProblem(EnvironmentProblem):
+    """The cache folder cannot be written: read-only, or the disk is full."""
+
+
+class DownloadFailed(EnvironmentProblem):
+    """A jar could not be fetched: no network, or the repository refused."""
+
+
+class CorruptJar(EnvironmentProblem):
+    """A jar differs from the SHA-256 in the lock file."""
+
+
+class NotEnoughMemory(EnvironmentProblem):
+    """The cluster asked for does not fit into this machine's memory."""
+
+
+class PortInUse(EnvironmentProblem):
+    """The port asked for is taken by another program."""
+
+
+class BrokerFailed(KafkalabError):
+    """A broker process ended by itself; the message carries its own reason."""
+
+
+class ToolFailed(KafkalabError):
+    """One of Kafka's own command-line tools failed; the message carries what it said."""
+
+
+class NotRunning(KafkalabError):
+    """The cluster, or the broker, is not in a state to do that."""
+
+
+class WaitTimeout(KafkalabError, TimeoutError):
+    """An awaited state was not observed before the deadline.
+
+    Attributes:
+        last: the last observation, as it was returned by the observing function, or the error it raised.
+    """
+
+    def __init__(self, message: str, last: object = None) -> None:
+        super().__init__(message)
+        self.last = last
+
+
+class UnsupportedByBackend(KafkalabError):
+    """This kind of cluster cannot do that; the message says which can."""

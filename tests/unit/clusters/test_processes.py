@@ -1,0 +1,173 @@
+"""The supervisor and its owner's side, with small processes in place of brokers."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from kafkalab.clusters import supervisor
+from kafkalab.clusters.processes import SupervisedProcesses
+from kafkalab.errors import BrokerFailed, NotRunning, WaitTimeout
+from kafkalab.waiting import wait_until
+
+SLEEPER = [sys.executable, "-c", "import time; time.sleep(600)"]
+
+
+@pytest.fixture
+def processes() -> Iterator[SupervisedProcesses]:
+    supervised = SupervisedProcesses()
+    yield supervised
+    supervised.close()
+
+
+def _spawn(processes: SupervisedProcesses, name: str = "sleeper", argv: list[str] = SLEEPER) -> int:
+    return processes.spawn(name, argv, cwd=processes.folder, log=processes.folder / "log")
+
+
+def test_output_goes_to_the_log_and_the_exit_code_is_seen(processes: SupervisedProcesses) -> None:
+    _spawn(processes, "talker", [sys.executable, "-c", "print('hello'); raise SystemExit(3)"])
+    assert processes.wait("talker", 20) == 3
+    assert (processes.folder / "log").read_text() == "hello\n"
+
+
+def test_a_killed_process_shows_its_signal_and_may_be_started_again(processes: SupervisedProcesses) -> None:
+    _spawn(processes)
+    assert processes.signal("sleeper", signal.SIGKILL)
+    assert processes.wait("sleeper", 20) == -signal.SIGKILL
+    assert not processes.signal("sleeper", signal.SIGKILL)
+    _spawn(processes)
+    assert processes.exit_code("sleeper") is None
+
+
+def test_waiting_for_the_end_has_a_deadline(processes: SupervisedProcesses) -> None:
+    _spawn(processes)
+    with pytest.raises(WaitTimeout, match="the end of sleeper"):
+        processes.wait("sleeper", 0.05)
+
+
+def test_a_program_that_is_not_there_is_an_error_with_its_name(processes: SupervisedProcesses) -> None:
+    with pytest.raises(BrokerFailed, match="no/such/java"):
+        _spawn(processes, "ghost", ["no/such/java"])
+
+
+def test_close_ends_all_even_paused_ones_and_removes_the_folder() -> None:
+    processes = SupervisedProcesses()
+    pids = [_spawn(processes, name) for name in ("one", "two")]
+    processes.signal("two", signal.SIGSTOP)
+    folder = processes.folder
+    processes.close()
+    processes.close()
+    assert not folder.exists()
+    assert not any(psutil.pid_exists(pid) for pid in pids)
+    with pytest.raises(NotRunning, match="stopped"):
+        _spawn(processes)
+
+
+def test_a_kill_of_the_supervisor_ends_its_processes_and_is_reported() -> None:
+    if sys.platform != "linux":
+        pytest.skip("the parent-death signal is Linux's")
+    processes = SupervisedProcesses()
+    pid = _spawn(processes)
+    os.kill(processes._supervisor.pid, signal.SIGKILL)
+    wait_until(lambda: not psutil.pid_exists(pid), what="the end of the sleeper", timeout=10)
+    with pytest.raises(NotRunning, match="supervisor was killed"):
+        processes.exit_code("sleeper")
+    folder = processes.folder
+    processes.close()
+    supervisor.remove_abandoned_folders()  # as every later supervisor does; another test's may have been quicker
+    assert not folder.exists()
+
+
+def test_folders_in_use_are_not_abandoned(processes: SupervisedProcesses) -> None:
+    assert processes.folder not in supervisor.remove_abandoned_folders()
+    assert processes.folder.exists()
+
+
+def test_termination_of_the_supervisor_leaves_nothing() -> None:
+    processes = SupervisedProcesses()
+    pid = _spawn(processes)
+    processes._supervisor.send_signal(signal.SIGTERM)
+    processes._supervisor.wait(10)
+    assert not processes.folder.exists()
+    assert not psutil.pid_exists(pid)
+    processes.close()
+
+
+OWNER = """
+import os, signal, sys, threading, multiprocessing, time
+from pathlib import Path
+from kafkalab.clusters.processes import SupervisedProcesses
+
+def own():
+    global kept
+    kept = SupervisedProcesses()
+    sleeper = [sys.executable, "-c", "import time; time.sleep(600)"]
+    pid = kept.spawn("sleeper", sleeper, cwd=kept.folder, log=kept.folder / "log")
+    print(pid, kept.folder, flush=True)
+
+{body}
+"""
+ENDINGS = {
+    "return": "own()",
+    "exception": "own(); raise RuntimeError('on purpose')",
+    "kill -9": "own(); os.kill(os.getpid(), signal.SIGKILL)",
+    "os._exit": "own(); os._exit(3)",
+    "termination": "own(); os.kill(os.getpid(), signal.SIGTERM)",
+    "kill -9 after a thread started it": (
+        "t = threading.Thread(target=own); t.start(); t.join(); os.kill(os.getpid(), signal.SIGKILL)"
+    ),
+    "kill -9 while a forked child keeps the pipe open": (
+        "own()\nif os.fork() == 0:\n    time.sleep(60); os._exit(0)\nos.kill(os.getpid(), signal.SIGKILL)"
+    ),
+}
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_two_seconds_after_its_owner_ended_nothing_is_left(ending: str, tmp_path: Path) -> None:
+    said = tmp_path / "said"
+    with said.open("w") as out:
+        owner = subprocess.Popen(
+            [sys.executable, "-c", OWNER.format(body=ENDINGS[ending])],
+            stdout=out, stderr=subprocess.DEVNULL, start_new_session=True,
+        )  # fmt: skip
+        owner.wait(60)
+    ended = time.monotonic()
+    pid, folder = said.read_text().split()
+    wait_until(
+        lambda: (psutil.pid_exists(int(pid)), Path(folder).exists()),
+        lambda left: left == (False, False),
+        what="an empty stage",
+        timeout=2.0,
+    )
+    assert time.monotonic() - ended < 4
+    _end_session(owner.pid)
+
+
+def test_a_thread_that_ends_does_not_end_its_cluster(tmp_path: Path) -> None:
+    body = "t = threading.Thread(target=own); t.start(); t.join()\nprint(kept.exit_code('sleeper'), flush=True)"
+    done = subprocess.run(
+        [sys.executable, "-c", OWNER.format(body=body)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert done.stdout.splitlines()[1] == "None"
+
+
+def _end_session(session: int) -> None:
+    """End what the owner forked on purpose."""
+    for process in psutil.process_iter():
+        try:
+            if os.getsid(process.pid) == session:
+                process.kill()
+        except (ProcessLookupError, psutil.NoSuchProcess):
+            continue
