@@ -67,8 +67,8 @@ def jupyter_command(
         port: JupyterLab's; 0 for any free one, None for its own choice.
         further: options of the user for JupyterLab; they come last and win.
     """
-    # The module, not the `jupyter` command, which would search the PATH and may find another installation's.
-    argv = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={folder}"]
+    # A module, not the `jupyter` command, which would search the PATH and may find another installation's.
+    argv = [sys.executable, "-m", "kafkalab.cli.jupyter", f"--ServerApp.root_dir={folder}"]
     argv.append(f"--LabApp.default_url=/lab/tree/{first_lesson.relative_to(folder).as_posix()}")
     if no_browser:
         argv.append("--no-browser")

@@ -351,10 +351,10 @@ def test_lab_proves_the_set_up_and_serves_the_lessons(
     with answering(lesson) as content:
         assert json.loads(content)["type"] == "notebook"
     # JupyterLab took the place of the command, and the cluster of the proof is gone.
-    assert "jupyterlab" in psutil.Process(lab.process.pid).cmdline()
+    assert "kafkalab.cli.jupyter" in psutil.Process(lab.process.pid).cmdline()
     assert brokers_of(lab) == []
     assert [name for name in left_in(temporary) if name.startswith("kafkalab-")] == []
-    lab.end(number)
+    assert lab.end(number) == 0
 
 
 def test_lab_gives_unknown_options_to_jupyterlab(start: Start, tmp_path: Path) -> None:

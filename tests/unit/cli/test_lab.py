@@ -19,7 +19,7 @@ def jupyter(*, no_browser: bool = False, port: int | None = None, further: tuple
 
 def test_jupyterlab_of_this_python_opens_the_first_lesson_in_the_workspace() -> None:
     argv = jupyter()
-    assert argv[:3] == [sys.executable, "-m", "jupyterlab"]
+    assert argv[:3] == [sys.executable, "-m", "kafkalab.cli.jupyter"]
     assert "--ServerApp.root_dir=/lessons" in argv
     assert "--LabApp.default_url=/lab/tree/00_start_here.ipynb" in argv
 
