@@ -215,7 +215,7 @@ def _as_frame(blocks: list[Columns], kinds: Kinds) -> pd.DataFrame:
 def _series(parts: list[npt.NDArray[Any]], kind: str | tuple[str, ...]) -> Any:
     column: npt.NDArray[Any] = np.concatenate(parts) if parts else np.empty(0, np.int64)
     if isinstance(kind, tuple):
-        return pd.Categorical.from_codes(column, list(kind))
+        return pd.Categorical.from_codes(column, pd.Index(list(kind)))
     if kind == "Int64":
         return pd.arrays.IntegerArray(column.astype(np.int64, copy=False), column == MISSING)
     return column.astype(kind, copy=False)
