@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sys
-import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -15,22 +13,20 @@ import pandas as pd
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
 from kafka.errors import KafkaError
 
-from kafkalab.clusters import display, tables
+from kafkalab.clusters import display
 from kafkalab.clusters.admin import QUICK_RECONNECT, PatientAdmin
 from kafkalab.clusters.backends.local import LocalBackend
-from kafkalab.clusters.cache import cache_dir, check_writable
 from kafkalab.clusters.clientlog import ClientLog
 from kafkalab.clusters.distribution import KAFKA_VERSION
 from kafkalab.clusters.memory import check_fits
 from kafkalab.clusters.node import Node
+from kafkalab.clusters.preparing import prepared_startup
 from kafkalab.clusters.properties import check_overrides
 from kafkalab.clusters.spec import ClusterSpec
-from kafkalab.clusters.startup import Startup
 from kafkalab.clusters.tools import run_tool
 from kafkalab.clusters.topics import NewTopic, create_topic
-from kafkalab.clusters.warmup import ensure_aot_cache
-from kafkalab.errors import CacheProblem, InvalidArgument, NotRunning
-from kafkalab.waiting import wait_until
+from kafkalab.clusters.views import Views
+from kafkalab.errors import InvalidArgument, NotRunning
 
 __all__ = ["Cluster"]
 
@@ -42,7 +38,7 @@ _CLOSE_SECONDS = 0.5
 _CHANGE_MS = 15_000
 
 
-class Cluster:
+class Cluster(Views):
     """A throwaway Apache Kafka cluster.
 
     Use it as a context manager, or call :meth:`start` and :meth:`stop`. Whatever ends this Python process ends the
@@ -79,7 +75,7 @@ class Cluster:
         self._running: LocalBackend | None = None
         self._was_stopped = False
         self._clients: list[Callable[[], None]] = []
-        self._admin = PatientAdmin(self._harness_servers, self._quorum_hint)
+        super().__init__(PatientAdmin(self._harness_servers, self._quorum_hint))
         self._changes = PatientAdmin(self._harness_servers, self._quorum_hint, request_ms=_CHANGE_MS)
         self._client_log = ClientLog()
 
@@ -106,7 +102,7 @@ class Cluster:
             raise NotRunning("this cluster runs already: use it, or make another with Cluster().")
         nodes = len(self.spec.nodes)
         check_fits(nodes)
-        startup = _prepared_startup()
+        startup = prepared_startup()
         self._running = LocalBackend(self.spec, startup)
         try:
             self._running.start(timeout or _START_SECONDS + nodes * _START_SECONDS_PER_NODE)
@@ -269,7 +265,7 @@ class Cluster:
         """Return the folder in which that broker keeps its partitions (Kafka's ``log.dirs``)."""
         return self._backend.data_folder(self.broker(broker_id).id)
 
-    # ---- topics and views -------------------------------------------------------------------------------------
+    # ---- topics -----------------------------------------------------------------------------------------------
 
     def name(self, base: str) -> str:
         """Return the name to use for a group or a transactional id; here it is ``base`` itself."""
@@ -304,49 +300,6 @@ class Cluster:
         create_topic(self._changes, self._backend, topic)
         return topic.name
 
-    def topics(self) -> pd.DataFrame:
-        """Return one row per topic: topic (str), partitions, replication_factor (int64)."""
-        return self._admin.ask(tables.topics)
-
-    def partitions(self, topic: str | None = None) -> pd.DataFrame:
-        """Return one row per partition: topic, partition, leader (-1 for none), replicas, isr (tuples of ids).
-
-        Raises:
-            InvalidArgument: there is no such topic.
-            WaitTimeout: no broker answered within 30 seconds, as for every view.
-        """
-        return self._admin.ask(lambda admin: tables.partitions(admin, topic))
-
-    def groups(self) -> pd.DataFrame:
-        """Return one row per consumer group: group, state, protocol, members, partitions (assigned ones)."""
-        return self._admin.ask(tables.groups)
-
-    def lag(self, group: str) -> pd.DataFrame:
-        """Return one row per partition the group has committed: topic, partition, committed, end, lag (records).
-
-        Raises:
-            InvalidArgument: there is no such group.
-        """
-        return self._admin.ask(lambda admin: tables.lag(admin, group))
-
-    def quorum(self) -> pd.DataFrame:
-        """Return one row per node of the metadata quorum: node, role, log_end, behind (records of metadata)."""
-        return self._admin.ask(tables.quorum)
-
-    def wait_for_isr(self, topic: str, size: int, timeout: float = 30.0) -> pd.DataFrame:
-        """Return :meth:`partitions` of ``topic`` when each has a leader and exactly ``size`` in-sync replicas.
-
-        Raises:
-            InvalidArgument: there is no such topic.
-            WaitTimeout: it did not come to that; shows the last observation.
-        """
-        return wait_until(
-            lambda: self.partitions(topic),
-            lambda seen: bool((seen["leader"] >= 0).all() and (seen["isr"].map(len) == size).all()),
-            what=f"{size} in-sync replicas in every partition of {topic}",
-            timeout=timeout,
-        )
-
     # ---- looks ------------------------------------------------------------------------------------------------
 
     def _title(self) -> str:
@@ -362,21 +315,3 @@ class Cluster:
 
     def _repr_html_(self) -> str:
         return display.as_html(self._title(), self._nodes())
-
-
-def _tell_first_jar(done: int, total: int, name: str) -> None:
-    if done == 1:
-        print(f"kafkalab: first start on this machine, fetching Apache Kafka ({total} jars, once) ...", file=sys.stderr)
-
-
-def _prepared_startup() -> Startup:
-    startup = Startup.find(_tell_first_jar)
-    if startup.supports_aot and not startup.aot_cache.exists():
-        try:
-            check_writable(cache_dir())
-            print("kafkalab: first start on this machine, preparing quick starts (some 20 s, once)", file=sys.stderr)
-            ensure_aot_cache(startup)
-        except CacheProblem as problem:
-            # It only makes starts quicker: a read-only cache serves, and says what it costs.
-            warnings.warn(f"brokers start slowly: {problem}", stacklevel=3)
-    return startup

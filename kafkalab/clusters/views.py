@@ -1,0 +1,68 @@
+"""What a cluster shows: tables asked over the admin protocol, the same on every kind of cluster."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from kafkalab.clusters import tables
+from kafkalab.clusters.admin import PatientAdmin
+from kafkalab.waiting import wait_until
+
+__all__ = ["Views"]
+
+
+class Views:
+    """The tables of a :class:`~kafkalab.clusters.cluster.Cluster`.
+
+    Each has fixed columns and dtypes, is sorted, and never shows a port, a process id or a time. Each raises
+    ``NotRunning`` where no broker runs.
+
+    Args:
+        admin: asks the cluster.
+    """
+
+    def __init__(self, admin: PatientAdmin) -> None:
+        self._admin = admin
+
+    def topics(self) -> pd.DataFrame:
+        """Return one row per topic: topic (str), partitions, replication_factor (int64)."""
+        return self._admin.ask(tables.topics)
+
+    def partitions(self, topic: str | None = None) -> pd.DataFrame:
+        """Return one row per partition: topic, partition, leader (-1 for none), replicas, isr (tuples of ids).
+
+        Raises:
+            InvalidArgument: there is no such topic.
+            WaitTimeout: no broker answered within 30 seconds, as for every view.
+        """
+        return self._admin.ask(lambda admin: tables.partitions(admin, topic))
+
+    def groups(self) -> pd.DataFrame:
+        """Return one row per consumer group: group, state, protocol, members, partitions (assigned ones)."""
+        return self._admin.ask(tables.groups)
+
+    def lag(self, group: str) -> pd.DataFrame:
+        """Return one row per partition the group has committed: topic, partition, committed, end, lag (records).
+
+        Raises:
+            InvalidArgument: there is no such group.
+        """
+        return self._admin.ask(lambda admin: tables.lag(admin, group))
+
+    def quorum(self) -> pd.DataFrame:
+        """Return one row per node of the metadata quorum: node, role, log_end, behind (records of metadata)."""
+        return self._admin.ask(tables.quorum)
+
+    def wait_for_isr(self, topic: str, size: int, timeout: float = 30.0) -> pd.DataFrame:
+        """Return :meth:`partitions` of ``topic`` when each has a leader and exactly ``size`` in-sync replicas.
+
+        Raises:
+            InvalidArgument: there is no such topic.
+            WaitTimeout: it did not come to that; shows the last observation.
+        """
+        return wait_until(
+            lambda: self.partitions(topic),
+            lambda seen: bool((seen["leader"] >= 0).all() and (seen["isr"].map(len) == size).all()),
+            what=f"{size} in-sync replicas in every partition of {topic}",
+            timeout=timeout,
+        )
