@@ -14,6 +14,7 @@
     │   └── PortInUse                     the port asked for is taken
     ├── BrokerFailed                      a broker ended by itself; its last log lines are shown
     ├── ToolFailed                        one of Kafka's command-line tools failed; shows what it said
+    ├── ClusterUnreachable                no broker answers at the address of a borrowed cluster
     ├── NotRunning                        the cluster or broker is not in a state to do that
     ├── WaitTimeout (TimeoutError)        an awaited state was not observed in time; shows the last observation
     └── UnsupportedByBackend              this kind of cluster cannot do that
@@ -27,6 +28,7 @@ from __future__ import annotations
 __all__ = [
     "BrokerFailed",
     "CacheProblem",
+    "ClusterUnreachable",
     "CorruptJar",
     "DownloadFailed",
     "EnvironmentProblem",
@@ -93,6 +95,10 @@ class BrokerFailed(KafkalabError):
 
 class ToolFailed(KafkalabError):
     """One of Kafka's own command-line tools failed; the message carries what it said."""
+
+
+class ClusterUnreachable(KafkalabError):
+    """No broker answers at the address of a borrowed cluster."""
 
 
 class NotRunning(KafkalabError):

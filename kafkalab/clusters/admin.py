@@ -45,30 +45,35 @@ class PatientAdmin:
         self._lock = threading.RLock()
         self._client: KafkaAdminClient | None = None
 
-    def ask(self, question: Callable[[KafkaAdminClient], T]) -> T:
+    def ask(self, question: Callable[[KafkaAdminClient], T], timeout: float | None = None) -> T:
         """Return ``question(client)``, asked again while brokers are unreachable.
+
+        Args:
+            question: asks the client.
+            timeout: seconds for an answer; by default 30.
 
         Raises:
             NotRunning: no broker runs.
-            WaitTimeout: no answer in 30 seconds; shows the last error.
+            WaitTimeout: no answer in time; shows the last error.
             kafka.errors.KafkaError: an answer that asking again would not change.
         """
+        patience = ANSWER_SECONDS if timeout is None else timeout
         with self._lock:
             try:
                 return wait_until(
-                    lambda: self._ask_once(question),
+                    lambda: self._ask_once(question, patience),
                     lambda _: True,
                     what="an answer from the cluster",
-                    timeout=ANSWER_SECONDS,
+                    timeout=patience,
                     retry_on=(_NotNow,),
                 )
             except WaitTimeout as error:
                 raise WaitTimeout(" ".join(filter(None, [str(error), self._hint()])), error.last) from error
 
-    def _ask_once(self, question: Callable[[KafkaAdminClient], T]) -> T:
+    def _ask_once(self, question: Callable[[KafkaAdminClient], T], patience: float) -> T:
         try:
             if self._client is None:
-                self._client = self._connect()
+                self._client = self._connect(patience)
             return question(self._client)
         except KafkaError as error:
             if not error.retriable:
@@ -76,14 +81,14 @@ class PatientAdmin:
             self.close()
             raise _NotNow(error) from error
 
-    def _connect(self) -> KafkaAdminClient:
+    def _connect(self, patience: float) -> KafkaAdminClient:
         servers = self._servers()
         if not servers:
             raise NotRunning("no broker of this cluster is running: start one with cluster.broker(1).start().")
         return _connected(
             bootstrap_servers=servers,
             request_timeout_ms=self._request_ms,
-            bootstrap_timeout_ms=_BOOTSTRAP_MS,
+            bootstrap_timeout_ms=min(_BOOTSTRAP_MS, int(patience * 1000)),
             **QUICK_RECONNECT,
         )
 

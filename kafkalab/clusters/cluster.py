@@ -15,6 +15,8 @@ from kafka.errors import KafkaError
 
 from kafkalab.clusters import display
 from kafkalab.clusters.admin import QUICK_RECONNECT, PatientAdmin
+from kafkalab.clusters.backends.base import Backend
+from kafkalab.clusters.backends.external import ExternalBackend
 from kafkalab.clusters.backends.local import LocalBackend
 from kafkalab.clusters.clientlog import ClientLog
 from kafkalab.clusters.distribution import KAFKA_VERSION
@@ -34,6 +36,7 @@ BACKEND_VARIABLE = "KAFKALAB_BACKEND"
 _BACKENDS = ("local",)
 _START_SECONDS = 60.0
 _START_SECONDS_PER_NODE = 5.0
+_CONNECT_SECONDS = 10.0
 _CLOSE_SECONDS = 0.5
 _CHANGE_MS = 15_000
 
@@ -71,13 +74,37 @@ class Cluster(Views):
         chosen = backend or os.environ.get(BACKEND_VARIABLE) or "local"
         if chosen not in _BACKENDS:
             raise InvalidArgument(f"backend={chosen!r} is not there: choose from {', '.join(_BACKENDS)}.")
-        self.spec = ClusterSpec(brokers, controllers, check_overrides(properties or {}), port, security)
-        self._running: LocalBackend | None = None
+        self._spec = ClusterSpec(brokers, controllers, check_overrides(properties or {}), port, security)
+        self._running: Backend | None = None
         self._was_stopped = False
         self._clients: list[Callable[[], None]] = []
         super().__init__(PatientAdmin(self._harness_servers, self._quorum_hint))
         self._changes = PatientAdmin(self._harness_servers, self._quorum_hint, request_ms=_CHANGE_MS)
         self._client_log = ClientLog()
+
+    @classmethod
+    def connect(cls, bootstrap_servers: str, timeout: float = _CONNECT_SECONDS) -> Self:
+        """Borrow an existing Apache Kafka cluster, whoever runs it; ``stop`` gives it back as it is.
+
+        Everything that needs no control of its processes works on it; the rest raises ``UnsupportedByBackend``.
+        Its listeners have to be plain (no TLS, no passwords).
+
+        Args:
+            bootstrap_servers: ``host:port`` of some brokers, joined by commas.
+            timeout: seconds within which one of them has to answer.
+
+        Raises:
+            InvalidArgument: that is no list of addresses.
+            ClusterUnreachable: no broker answered in time.
+        """
+        cluster = cls()
+        cluster._running = ExternalBackend(bootstrap_servers)
+        try:
+            cluster._running.start(timeout)
+        except BaseException:
+            cluster.stop()
+            raise
+        return cluster
 
     # ---- life -------------------------------------------------------------------------------------------------
 
@@ -100,10 +127,9 @@ class Cluster(Views):
             raise NotRunning("this cluster was stopped, and its data is gone: make a new one with Cluster().")
         if self._running is not None:
             raise NotRunning("this cluster runs already: use it, or make another with Cluster().")
-        nodes = len(self.spec.nodes)
+        nodes = len(self._spec.nodes)
         check_fits(nodes)
-        startup = prepared_startup()
-        self._running = LocalBackend(self.spec, startup)
+        self._running = LocalBackend(self._spec, prepared_startup())
         try:
             self._running.start(timeout or _START_SECONDS + nodes * _START_SECONDS_PER_NODE)
         except BaseException:  # Ctrl-C too: a cluster that did not start leaves nothing behind
@@ -139,7 +165,7 @@ class Cluster(Views):
         self.stop()
 
     @property
-    def _backend(self) -> LocalBackend:
+    def _backend(self) -> Backend:
         if self._running is None:
             what = "was stopped: make a new one" if self._was_stopped else "is not started: call start()"
             raise NotRunning(f"this cluster {what}, or use `with Cluster() as cluster:`.")
@@ -203,7 +229,8 @@ class Cluster(Views):
 
     def _quorum_hint(self) -> str:
         missing = [node for node in self.controllers if node.state != "running"]
-        if 2 * len(missing) < len(self.controllers):
+        # Of a borrowed cluster's controllers nothing is known.
+        if not missing or 2 * len(missing) < len(self.controllers):
             return ""
         return (
             f"Of {len(self.controllers)} controllers {len(missing)} do not run, so the metadata quorum has no "
@@ -305,7 +332,10 @@ class Cluster(Views):
     def _title(self) -> str:
         if self._running is None:
             return "Kafka cluster, stopped" if self._was_stopped else "Kafka cluster, not started"
-        return f"Apache Kafka {KAFKA_VERSION}, {len(self.brokers)} broker{'s' * (len(self.brokers) != 1)}"
+        kafka = (
+            "Borrowed Kafka cluster" if isinstance(self._running, ExternalBackend) else f"Apache Kafka {KAFKA_VERSION}"
+        )
+        return f"{kafka}, {len(self.brokers)} broker{'s' * (len(self.brokers) != 1)}"
 
     def _nodes(self) -> list[Node]:
         return [self._node(spec.id) for spec in self._running.nodes] if self._running else []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Literal
 
 from kafkalab.clusters.metadata import View
@@ -22,6 +23,15 @@ class Backend(ABC):
     @abstractmethod
     def nodes(self) -> tuple[NodeSpec, ...]:
         """All nodes, brokers first, whether they run or not."""
+
+    @property
+    @abstractmethod
+    def folder(self) -> Path:
+        """The cluster's temporary folder, removed with it."""
+
+    @abstractmethod
+    def data_folder(self, node_id: int) -> Path:
+        """Return the node's log directory (Kafka's ``log.dirs``)."""
 
     @property
     @abstractmethod

@@ -56,7 +56,6 @@ class LocalBackend(Backend):
 
     @property
     def folder(self) -> Path:
-        """The cluster's temporary folder, removed with it."""
         return self._running.folder
 
     @property
@@ -204,7 +203,6 @@ class LocalBackend(Backend):
         return self.folder / _name(node_id)
 
     def data_folder(self, node_id: int) -> Path:
-        """Return the node's log directory (Kafka's ``log.dirs``)."""
         return self._folder_of(node_id) / "data"
 
     def state(self, node_id: int) -> NodeState:
