@@ -1,10 +1,15 @@
-"""Seeded sources of believable records: pure, vectorised, in simulated time; nothing here knows of a cluster.
-
-``SOURCES`` has them by the names that ``kafkalab run`` takes.
-"""
+"""Seeded sources of believable records: pure, vectorised, in simulated time; nothing here knows of a cluster."""
 
 from __future__ import annotations
 
-from kafkalab.simulation.source import Record, Source, TopicPlan
+from collections.abc import Mapping
 
-__all__ = ["Record", "Source", "TopicPlan"]
+from kafkalab.simulation.crypto import Crypto
+from kafkalab.simulation.social import Social
+from kafkalab.simulation.source import Record, Source, TopicPlan
+from kafkalab.simulation.stocks import Stocks
+
+__all__ = ["SOURCES", "Crypto", "Record", "Social", "Source", "Stocks", "TopicPlan"]
+
+#: The sources by the names that ``kafkalab run`` takes.
+SOURCES: Mapping[str, type[Source]] = {"stocks": Stocks, "social": Social, "crypto": Crypto}
