@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from kafkalab.simulation.city import City
 from kafkalab.simulation.crypto import Crypto
 from kafkalab.simulation.shop import Shop
 from kafkalab.simulation.social import Social
 from kafkalab.simulation.source import Record, Source, TopicPlan
 from kafkalab.simulation.stocks import Stocks
 
-__all__ = ["SOURCES", "Crypto", "Record", "Shop", "Social", "Source", "Stocks", "TopicPlan"]
+__all__ = ["SOURCES", "City", "Crypto", "Record", "Shop", "Social", "Source", "Stocks", "TopicPlan"]
 
 #: The sources by the names that ``kafkalab run`` takes.
-SOURCES: Mapping[str, type[Source]] = {"stocks": Stocks, "social": Social, "crypto": Crypto, "shop": Shop}
+SOURCES: Mapping[str, type[Source]] = {"stocks": Stocks, "social": Social, "city": City, "crypto": Crypto, "shop": Shop}

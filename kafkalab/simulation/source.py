@@ -28,6 +28,7 @@ Columns = dict[str, npt.NDArray[Any]]
 # else a dtype of pandas. "Int64" is the nullable one, whose array holds int64 with MISSING where there is none.
 Kinds = Mapping[str, "str | tuple[str, ...]"]
 MISSING = int(np.iinfo(np.int64).min)
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _TIME_COLUMNS: Kinds = {"timestamp_ms": "int64"}
 
 
@@ -93,7 +94,7 @@ class Source(ABC):
     Args:
         seed: a whole number from 0; the same seed gives the same records on every machine.
         start: simulated time of the first records, an ISO 8601 text or a datetime (UTC where it names no zone);
-            in the past, since brokers refuse records from the future.
+            from 1970 on and in the past, since brokers refuse records from the future.
 
     Raises:
         InvalidArgument: a seed or a start that cannot be right.
@@ -122,7 +123,10 @@ class Source(ABC):
         """Simulate from the start, for ever. A call must not depend on an earlier one."""
 
     def _rng(self, *path: int) -> np.random.Generator:
-        """Return the generator of one part of the simulation, named by whole numbers (a block, a purpose)."""
+        """Return the generator of one part of the simulation, named by whole numbers (a purpose, a block).
+
+        Paths that differ only in zeros at the end name the same generator.
+        """
         return np.random.default_rng([self.seed, *path])
 
     @property
@@ -236,6 +240,8 @@ def _checked_start(start: object) -> dt.datetime:
     if not isinstance(start, dt.datetime):
         raise InvalidArgument(f"start={start!r} is not a time: give an ISO 8601 text or a datetime.")
     start = start if start.tzinfo else start.replace(tzinfo=dt.UTC)
-    if start > dt.datetime.now(dt.UTC):
-        raise InvalidArgument(f"start={start.isoformat()} is in the future, whose records brokers refuse: go back.")
+    if not _EPOCH <= start <= dt.datetime.now(dt.UTC):
+        raise InvalidArgument(
+            f"start={start.isoformat()} is not between 1970 and now, and brokers refuse such times: choose another."
+        )
     return start.astimezone(dt.UTC)

@@ -100,7 +100,13 @@ def test_the_start() -> None:
 
 
 @pytest.mark.parametrize(
-    ("start", "why"), [("soon", "is not a time"), (17, "is not a time"), ("9000-01-01", "is in the future")]
+    ("start", "why"),
+    [
+        ("soon", "is not a time"),
+        (17, "is not a time"),
+        ("9000-01-01", "is not between 1970 and now"),
+        ("1969-12-31", "is not between 1970 and now"),
+    ],
 )
 def test_a_start_that_cannot_be(start: object, why: str) -> None:
     with pytest.raises(InvalidArgument, match=why):
