@@ -16,6 +16,8 @@
     ├── ToolFailed                        one of Kafka's command-line tools failed; shows what it said
     ├── ClusterUnreachable                no broker answers at the address of a borrowed cluster
     ├── NotRunning                        the cluster or broker is not in a state to do that
+    ├── SnapshotUnusable                  a file is no snapshot of a cluster, or is damaged, or newer than this kafkalab
+    ├── TrafficFailed                     simulated traffic could not go on; what was sent so far is in its ledger
     ├── WaitTimeout (TimeoutError)        an awaited state was not observed in time; shows the last observation
     └── UnsupportedByBackend              this kind of cluster cannot do that
 
@@ -38,8 +40,10 @@ __all__ = [
     "NotEnoughMemory",
     "NotRunning",
     "PortInUse",
+    "SnapshotUnusable",
     "ToolFailed",
     "TopicExists",
+    "TrafficFailed",
     "UnsupportedByBackend",
     "WaitTimeout",
 ]
@@ -103,6 +107,22 @@ class ClusterUnreachable(KafkalabError):
 
 class NotRunning(KafkalabError):
     """The cluster, or the broker, is not in a state to do that."""
+
+
+class SnapshotUnusable(KafkalabError):
+    """A file is no snapshot of a cluster, or is damaged, or newer than this kafkalab."""
+
+
+class TrafficFailed(KafkalabError):
+    """Simulated traffic could not go on: a topic is gone, or nobody acknowledges.
+
+    Attributes:
+        run: the :class:`~kafkalab.traffic.Run`, whose ledger has what was sent so far; None if it did not begin.
+    """
+
+    def __init__(self, message: str, run: object = None) -> None:
+        super().__init__(message)
+        self.run = run
 
 
 class WaitTimeout(KafkalabError, TimeoutError):

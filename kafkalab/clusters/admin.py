@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from kafka import KafkaAdminClient
-from kafka.errors import KafkaError
+from kafka.errors import KafkaError, UnknownBrokerIdError
 
 from kafkalab.errors import NotRunning, WaitTimeout
 from kafkalab.waiting import wait_until
@@ -76,7 +76,8 @@ class PatientAdmin:
                 self._client = self._connect(patience)
             return question(self._client)
         except KafkaError as error:
-            if not error.retriable:
+            # Asked for the controller, kafka-python may still name one that has left the metadata it has by now.
+            if not error.retriable and not isinstance(error, UnknownBrokerIdError):
                 raise
             self.close()
             raise _NotNow(error) from error
@@ -109,6 +110,10 @@ def _connected(**config: Any) -> KafkaAdminClient:
         client._closed = False  # noqa: SLF001 - without it close() takes the client for a closed one
         client.close()
         raise
+    # The first answer on a new connection may take 10 s, which KafkaAdminClient's own settings cannot change.
+    client._manager.config.update(  # noqa: SLF001
+        socket_connection_setup_timeout_ms=_REQUEST_MS, socket_connection_setup_timeout_max_ms=_REQUEST_MS
+    )
     return client
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -20,14 +20,18 @@ from kafkalab.clusters.backends.external import ExternalBackend
 from kafkalab.clusters.backends.local import LocalBackend
 from kafkalab.clusters.clientlog import ClientLog
 from kafkalab.clusters.distribution import KAFKA_VERSION
+from kafkalab.clusters.log_views import LogViews
 from kafkalab.clusters.memory import check_fits
+from kafkalab.clusters.metadata import View
 from kafkalab.clusters.node import Node
 from kafkalab.clusters.preparing import prepared_startup
 from kafkalab.clusters.properties import check_overrides
+from kafkalab.clusters.reading import TopicReading
+from kafkalab.clusters.replicas import hidden
+from kafkalab.clusters.snapshot import Snapshots, settle
 from kafkalab.clusters.spec import ClusterSpec
 from kafkalab.clusters.tools import run_tool
 from kafkalab.clusters.topics import NewTopic, create_topic
-from kafkalab.clusters.views import Views
 from kafkalab.errors import InvalidArgument, NotRunning
 
 __all__ = ["Cluster"]
@@ -41,7 +45,7 @@ _CLOSE_SECONDS = 0.5
 _CHANGE_MS = 15_000
 
 
-class Cluster(Views):
+class Cluster(LogViews, Snapshots):
     """A throwaway Apache Kafka cluster.
 
     Use it as a context manager, or call :meth:`start` and :meth:`stop`. Whatever ends this Python process ends the
@@ -55,6 +59,8 @@ class Cluster(Views):
         port: port of the first broker, the others follow; by default free ports.
         security: None for plain listeners; ``"sasl-tls"`` for TLS, and one user with a password of its own
             (SCRAM-SHA-512), on the listener for clients; :meth:`client_config` holds what they need.
+        proxied: put a proxy in front of every listener, so that a broker's network can be cut (``isolate``) and
+            slowed (``slow``).
         backend: ``"local"``; by default the environment variable ``KAFKALAB_BACKEND``, else local.
 
     Raises:
@@ -69,12 +75,13 @@ class Cluster(Views):
         properties: Mapping[str, object] | None = None,
         port: int | None = None,
         security: str | None = None,
+        proxied: bool = False,
         backend: str | None = None,
     ) -> None:
         chosen = backend or os.environ.get(BACKEND_VARIABLE) or "local"
         if chosen not in _BACKENDS:
             raise InvalidArgument(f"backend={chosen!r} is not there: choose from {', '.join(_BACKENDS)}.")
-        self._spec = ClusterSpec(brokers, controllers, check_overrides(properties or {}), port, security)
+        self._spec = ClusterSpec(brokers, controllers, check_overrides(properties or {}), port, security, proxied)
         self._running: Backend | None = None
         self._was_stopped = False
         self._clients: list[Callable[[], None]] = []
@@ -129,9 +136,11 @@ class Cluster(Views):
             raise NotRunning("this cluster runs already: use it, or make another with Cluster().")
         nodes = len(self._spec.nodes)
         check_fits(nodes)
-        self._running = LocalBackend(self._spec, prepared_startup())
+        self._running = LocalBackend(self._spec, prepared_startup(), archive=self._archive)
         try:
             self._running.start(timeout or _START_SECONDS + nodes * _START_SECONDS_PER_NODE)
+            if self._archive:
+                settle(self._admin, self._archive.manifest)
         except BaseException:  # Ctrl-C too: a cluster that did not start leaves nothing behind
             self.stop()
             raise
@@ -209,9 +218,37 @@ class Cluster(Views):
         self._clients.append(admin.close)
         return admin
 
+    def patient_admin(self, request_ms: int) -> PatientAdmin:
+        """Return an admin client that survives what the harness does to brokers; its caller closes it.
+
+        Args:
+            request_ms: how long one broker may take for an answer before another is asked.
+        """
+        return PatientAdmin(self._harness_servers, self._quorum_hint, request_ms)
+
+    def on_stop(self, close: Callable[[], None]) -> None:
+        """Have ``close`` called when this cluster stops, while its brokers still run."""
+        self._clients.append(close)
+
     def client_log(self) -> pd.DataFrame:
         """Return what kafka-python logged since this cluster was made: level, logger, message (str), oldest first."""
         return self._client_log.frame()
+
+    def read_log(self, topics: Sequence[str], *, committed: bool = False, timeout: float = 60.0) -> TopicReading:
+        """Return a fresh reading of ``topics`` from log start to end, in no group; what a ledger verifies by.
+
+        Args:
+            topics: their names; one that is not there has no partitions.
+            committed: leave out records of transactions that were aborted or are open (read_committed).
+            timeout: seconds without progress after which what is left counts as not reached.
+        """
+        return TopicReading(
+            self.client_config("confluent-kafka"),
+            topics,
+            committed=committed,
+            timeout=timeout,
+            hidden=lambda: self._admin.ask(lambda admin: hidden(admin, topics), timeout),
+        )
 
     def kafka_tool(self, name: str, *arguments: str, stdin: str = "", timeout: float = 60.0) -> str:
         """Run one of Apache Kafka's command-line tools on this cluster and return what it printed.
@@ -284,6 +321,11 @@ class Cluster(Views):
         return self.broker(new_id)
 
     @property
+    def spec(self) -> ClusterSpec:
+        """What this cluster was made to be; of a borrowed one it says nothing."""
+        return self._spec
+
+    @property
     def folder(self) -> Path:
         """The temporary folder of this cluster; it goes with it."""
         return self._backend.folder
@@ -326,6 +368,14 @@ class Cluster(Views):
         topic = NewTopic.checked(self.name(name), partitions, replication_factor, config, running)
         create_topic(self._changes, self._backend, topic)
         return topic.name
+
+    def broker_views(self, topics: Sequence[str] = ()) -> dict[int, View]:
+        """Return what each running broker believes, by its id, asked of itself; with the partitions of ``topics``.
+
+        Left out are brokers that did not answer, and those cut off from their peers.
+        """
+        seen = self._backend.views(list(topics))
+        return {broker_id: view for broker_id, view in seen.items() if isinstance(view, View)}
 
     # ---- looks ------------------------------------------------------------------------------------------------
 

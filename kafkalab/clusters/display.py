@@ -13,14 +13,14 @@ _MARKS = {"running": "●", "paused": "◐", "stopped": "○"}
 
 def as_text(title: str, nodes: list[Node]) -> str:
     """Return the title and a line per node."""
-    return "\n".join([title, *(f"  {_MARKS[n.state]} {_kind(n)} {n.id}: {n.state}" for n in nodes)])
+    return "\n".join([title, *(f"  {_MARKS[n.state]} {_kind(n)} {n.id}: {n.condition}" for n in nodes)])
 
 
 def as_html(title: str, nodes: list[Node]) -> str:
     """Return the title and a table of the nodes; says in words what it says in marks."""
     rows = "".join(
         f"<tr><td>{_kind(node)} {node.id}</td><td>{' + '.join(node.roles)}</td>"
-        f"<td>{_MARKS[node.state]} {node.state}</td></tr>"
+        f"<td>{_MARKS[node.state]} {node.condition}</td></tr>"
         for node in nodes
     )
     head = "<tr><th>node</th><th>roles</th><th>state</th></tr>"

@@ -9,17 +9,34 @@ from __future__ import annotations
 import socket
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from kafka.protocol.metadata import MetadataRequest
 
 from kafkalab.clusters.ports import LOOPBACK
 
-__all__ = ["BrokerConnection", "View"]
+__all__ = ["BrokerConnection", "PartitionView", "View"]
 
 _METADATA_VERSION = 12
 _TIMEOUT_SECONDS = 2.0
+
+
+@dataclass(frozen=True)
+class PartitionView:
+    """What one broker believes of a partition.
+
+    Attributes:
+        leader: the id of its leader.
+        leader_epoch: how many leaders it has had; of two views the one with the higher epoch is newer.
+        replicas: ids of the brokers that keep it, the preferred leader first.
+        isr: ids of the in-sync replicas.
+    """
+
+    leader: int
+    leader_epoch: int
+    replicas: tuple[int, ...]
+    isr: frozenset[int]
 
 
 @dataclass(frozen=True)
@@ -30,25 +47,28 @@ class View:
         brokers: ids of the brokers that are registered and not fenced.
         has_controller: whether it knows an active controller.
         isr: of each partition of the topics asked for that has a leader, the in-sync replicas.
+        partitions: the same partitions, with all that is known of them; left out where nobody needs it.
     """
 
     brokers: frozenset[int]
     has_controller: bool
     isr: Mapping[tuple[str, int], frozenset[int]]
+    partitions: Mapping[tuple[str, int], PartitionView] = field(default_factory=dict)
 
     @classmethod
     def of(cls, response: Any) -> View:
         """Return the view in a MetadataResponse."""
-        return cls(
-            frozenset(broker.node_id for broker in response.brokers),
-            response.controller_id >= 0,
-            {
-                (topic.name, partition.partition_index): frozenset(partition.isr_nodes)
-                for topic in response.topics
-                for partition in topic.partitions
-                if partition.leader_id >= 0
-            },
-        )
+        partitions = {
+            (topic.name, p.partition_index): PartitionView(
+                p.leader_id, p.leader_epoch, tuple(p.replica_nodes), frozenset(p.isr_nodes)
+            )
+            for topic in response.topics
+            for p in topic.partitions
+            if p.leader_id >= 0
+        }
+        brokers = frozenset(broker.node_id for broker in response.brokers)
+        isr = {key: partition.isr for key, partition in partitions.items()}
+        return cls(brokers, response.controller_id >= 0, isr, partitions)
 
 
 class BrokerConnection:

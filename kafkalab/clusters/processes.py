@@ -11,11 +11,13 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from kafkalab.clusters import supervisor
 from kafkalab.errors import BrokerFailed, EnvironmentProblem, NotRunning
 from kafkalab.waiting import wait_until
 
-__all__ = ["SupervisedProcesses"]
+__all__ = ["SupervisedProcesses", "is_frozen"]
 
 _END_SECONDS = 10.0
 
@@ -112,3 +114,14 @@ class SupervisedProcesses:
         if not line:
             raise NotRunning("the cluster's supervisor was killed, and its brokers with it: start a new cluster.")
         return line
+
+
+def is_frozen(pid: int) -> bool:
+    """Return whether a process that was sent SIGSTOP stands still, all of its threads; one that has ended does."""
+    try:
+        # SIGSTOP reaches one thread after the other. On Linux each has a state of its own.
+        threads = [thread.id for thread in psutil.Process(pid).threads()] if sys.platform == "linux" else [pid]
+        states = [psutil.Process(thread).status() for thread in threads]
+    except psutil.NoSuchProcess:
+        return True
+    return all(state in {psutil.STATUS_STOPPED, psutil.STATUS_ZOMBIE} for state in states)

@@ -36,24 +36,31 @@ _OWN = frozenset(
         "metadata.log.dir",
     }
 )
-_PROTOCOLS = "PLAINTEXT:PLAINTEXT,SASL_SSL:SASL_SSL,INTERNAL:PLAINTEXT,CONTROLLER:PLAINTEXT"
 # Kafka composes these names at run time, so no list can hold them.
 _OPEN_PREFIXES = ("listener.name.",)
 
 
 @dataclass(frozen=True)
 class NodeAddress:
-    """Where one node listens on loopback; a port is 0 where it does not.
+    """Where one node is reached on loopback; a port is 0 where it is not.
 
     Attributes:
-        client_port: for clients; on a plain cluster for brokers as well.
+        client_port: for clients; on an ordinary cluster for brokers as well.
         controller_port: for the metadata quorum.
-        internal_port: for brokers and the harness, where clients need TLS and a password.
+        internal_port: for brokers and the harness, where clients have a listener of their own: they need TLS and a
+            password, or their network can be cut apart from that of the brokers.
+        behind: where the node itself listens, if the ports above are a proxy's.
     """
 
     client_port: int
     controller_port: int
     internal_port: int = 0
+    behind: NodeAddress | None = None
+
+    @property
+    def bound(self) -> NodeAddress:
+        """Where the node itself listens."""
+        return self.behind or self
 
     @property
     def plain_port(self) -> int:
@@ -67,10 +74,21 @@ def node_properties(
     addresses: Mapping[int, NodeAddress],
     data: Path,
     security: Security | None = None,
+    *,
+    generation: int = 0,
 ) -> dict[str, str]:
-    """Return the properties of ``node``; what the spec overrides comes last and wins."""
+    """Return the properties of ``node``; what the spec overrides comes last and wins.
+
+    Args:
+        spec: the cluster.
+        node: which of its nodes.
+        addresses: of all nodes, by id.
+        data: the node's log directory.
+        security: of a secured cluster.
+        generation: how many times the data were restored from a snapshot.
+    """
     return {
-        **_identity(spec, node, addresses, data),
+        **_identity(spec, node, addresses, data, generation),
         **(security.broker_properties() if security and node.is_broker else {}),
         **_small_cluster(spec),
         **_quick_failover(),
@@ -79,28 +97,45 @@ def node_properties(
     }
 
 
-def _identity(spec: ClusterSpec, node: NodeSpec, addresses: Mapping[int, NodeAddress], data: Path) -> dict[str, str]:
+def _identity(
+    spec: ClusterSpec, node: NodeSpec, addresses: Mapping[int, NodeAddress], data: Path, generation: int
+) -> dict[str, str]:
     address = addresses[node.id]
-    listeners = [
-        # Loopback only: nothing of a learner's cluster is reachable from outside.
-        f"{name}://127.0.0.1:{port}"
-        for name, port in (
-            ("SASL_SSL" if address.internal_port else "PLAINTEXT", address.client_port),
-            ("INTERNAL", address.internal_port),
-            ("CONTROLLER", address.controller_port),
-        )
-        if port
-    ]
+    plain, internal = _plain_names(generation)
+    protocols = {plain: "PLAINTEXT", "SASL_SSL": "SASL_SSL", internal: "PLAINTEXT", "CONTROLLER": "PLAINTEXT"}
     voters = [f"{n.id}@127.0.0.1:{addresses[n.id].controller_port}" for n in spec.nodes if n.is_voter]
     return {
         "node.id": str(node.id),
         "process.roles": ",".join(node.roles),
-        "listeners": ",".join(listeners),
-        "listener.security.protocol.map": _PROTOCOLS,
+        "listeners": _listeners(spec, address.bound, generation),
+        **({"advertised.listeners": _listeners(spec, address, generation)} if address.behind else {}),
+        "inter.broker.listener.name": internal if spec.security or spec.proxied else plain,
+        "listener.security.protocol.map": ",".join(f"{name}:{protocol}" for name, protocol in protocols.items()),
         "controller.listener.names": "CONTROLLER",
         "controller.quorum.voters": ",".join(voters),
         "log.dirs": str(data),
     }
+
+
+def _plain_names(generation: int) -> tuple[str, str]:
+    """Return the names of the plain listeners: for clients, and for brokers that have one of their own.
+
+    A restored cluster's metadata has the addresses of the brokers it was copied from, until each broker has told its
+    new one. Those may be running: followers would fetch from them. They are not found under another listener's name.
+    """
+    suffix = f"_{generation}" if generation else ""
+    return f"PLAINTEXT{suffix}", f"INTERNAL{suffix}"
+
+
+def _listeners(spec: ClusterSpec, address: NodeAddress, generation: int) -> str:
+    plain, internal = _plain_names(generation)
+    ports = {
+        "SASL_SSL" if spec.security else plain: address.client_port,
+        internal: address.internal_port,
+        "CONTROLLER": address.controller_port,
+    }
+    # Loopback only: nothing of a learner's cluster is reachable from outside.
+    return ",".join(f"{name}://127.0.0.1:{port}" for name, port in ports.items() if port)
 
 
 def _small_cluster(spec: ClusterSpec) -> dict[str, str]:
@@ -133,6 +168,9 @@ def _quick_failover() -> dict[str, str]:
         "broker.session.timeout.ms": "2000",
         "controller.quorum.election.timeout.ms": "300",
         "controller.quorum.fetch.timeout.ms": "1000",
+        # A request that a broker passed on to a controller which is paused or cut off holds up those behind it: 30 s
+        # by default, in which no topic is made and no quorum described.
+        "controller.socket.timeout.ms": "1000",
         # A follower that asks a new leader a moment too early waits 1 s by default, and acks=all waits with it.
         "replica.fetch.backoff.ms": "50",
         # A paused follower should leave the ISR while the learner watches (default 30 s).

@@ -7,6 +7,7 @@ on every cluster. Sources: Kafka's documentation, "Security"; KIP-651 (PEM store
 from __future__ import annotations
 
 import secrets
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,17 @@ class Security:
     password: str
 
     @classmethod
+    def of(cls, folder: Path, password: str) -> Security:
+        """Return what was created in ``folder``, or is to be."""
+        return cls(folder / "ca.pem", folder / "broker.pem", _USER, password)
+
+    def copy_to(self, folder: Path) -> None:
+        """Copy CA and certificate to another folder, where :meth:`of` finds them."""
+        for file in (self.ca_file, self.keystore):
+            (folder / file.name).touch(mode=0o600)
+            shutil.copyfile(file, folder / file.name)
+
+    @classmethod
     def create(cls, folder: Path) -> Security:
         """Make a CA and a certificate for loopback in ``folder``, and a password."""
         import trustme
@@ -65,7 +77,7 @@ class Security:
         key = load_pem_private_key(issued.private_key_pem.bytes(), None)
         pkcs8 = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
         chain = b"".join(pem.bytes() for pem in issued.cert_chain_pems)
-        security = cls(folder / "ca.pem", folder / "broker.pem", _USER, secrets.token_urlsafe(18))
+        security = cls.of(folder, secrets.token_urlsafe(18))
         authority.cert_pem.write_to_path(security.ca_file)
         security.keystore.touch(mode=0o600)
         security.keystore.write_bytes(pkcs8 + chain)
@@ -79,7 +91,6 @@ class Security:
     def broker_properties(self) -> dict[str, str]:
         """Return the properties of the clients' listener."""
         return {
-            "inter.broker.listener.name": "INTERNAL",
             "sasl.enabled.mechanisms": MECHANISM,
             f"listener.name.sasl_ssl.{MECHANISM.lower()}.sasl.jaas.config": _JAAS,
             "listener.name.sasl_ssl.ssl.keystore.type": "PEM",

@@ -52,6 +52,7 @@ class ClusterSpec:
         properties: broker properties that override kafkalab's defaults, in Kafka's own names.
         port: port of the first broker, the others follow; None for free ports.
         security: None for plain listeners, ``"sasl-tls"`` for TLS and a SCRAM user on the clients' listener.
+        proxied: whether a proxy stands in front of every listener, so that networks can be cut and slowed.
 
     Raises:
         InvalidArgument: a value that cannot be right.
@@ -62,11 +63,14 @@ class ClusterSpec:
     properties: Mapping[str, str] = field(default_factory=dict)
     port: int | None = None
     security: str | None = None
+    proxied: bool = False
 
     def __post_init__(self) -> None:
         _check_count("brokers", self.brokers, range(1, _MAX_BROKERS + 1), "a whole number from 1 to 100")
         _check_count("controllers", self.controllers, (0, 1, 3), "0 (combined nodes), 1 or 3")
         check_security(self.security)
+        if not isinstance(self.proxied, bool):
+            raise InvalidArgument(f"proxied={self.proxied!r} is not possible: give True or False.")
         if self.port is not None:
             highest = _LAST_PORT - self.brokers + 1
             _check_count("port", self.port, range(1024, highest + 1), f"a whole number from 1024 to {highest}")

@@ -16,21 +16,22 @@ from kafka.errors import UnknownTopicOrPartitionError
 
 from kafkalab.errors import InvalidArgument
 
-__all__ = ["groups", "lag", "partitions", "quorum", "topics"]
+__all__ = ["groups", "lag", "partitions", "quorum", "table", "topics"]
 
 Visible = Callable[[str], bool]
 
 
-def _frame(rows: Iterable[tuple[Any, ...]], columns: dict[str, str], by: list[str]) -> pd.DataFrame:
+def table(rows: Iterable[tuple[Any, ...]], columns: dict[str, str], by: list[str]) -> pd.DataFrame:
+    """Return ``rows`` with ``columns`` (name and dtype), sorted ``by`` some of them; ties stay as they came."""
     frame = pd.DataFrame(list(rows), columns=list(columns)).astype(columns)
-    return frame.sort_values(by, ignore_index=True)
+    return frame.sort_values(by, ignore_index=True, kind="stable")
 
 
 def topics(admin: Any) -> pd.DataFrame:
     """Return topic (str), partitions, replication_factor (int64); internal topics left out."""
     found = [topic for topic in admin.describe_topics() if not topic["is_internal"]]
     rows = [(t["name"], len(t["partitions"]), len(t["partitions"][0]["replica_nodes"])) for t in found]
-    return _frame(rows, {"topic": "str", "partitions": "int64", "replication_factor": "int64"}, ["topic"])
+    return table(rows, {"topic": "str", "partitions": "int64", "replication_factor": "int64"}, ["topic"])
 
 
 def partitions(admin: Any, topic: str | None = None) -> pd.DataFrame:
@@ -57,7 +58,7 @@ def partitions(admin: Any, topic: str | None = None) -> pd.DataFrame:
         for partition in described["partitions"]
     ]
     columns = {"topic": "str", "partition": "int64", "leader": "int64", "replicas": "object", "isr": "object"}
-    return _frame(rows, columns, ["topic", "partition"])
+    return table(rows, columns, ["topic", "partition"])
 
 
 def groups(admin: Any) -> pd.DataFrame:
@@ -75,7 +76,7 @@ def groups(admin: Any) -> pd.DataFrame:
         for group_id, group in described.items()
     ]
     columns = {"group": "str", "state": "str", "protocol": "str", "members": "int64", "partitions": "int64"}
-    return _frame(rows, columns, ["group"])
+    return table(rows, columns, ["group"])
 
 
 def _assigned_count(group: dict[str, Any]) -> int:
@@ -98,7 +99,7 @@ def lag(admin: Any, group: str) -> pd.DataFrame:
         for tp, offset in committed.items()
     ]
     columns = {"topic": "str", "partition": "int64", "committed": "int64", "end": "int64", "lag": "int64"}
-    return _frame(rows, columns, ["topic", "partition"])
+    return table(rows, columns, ["topic", "partition"])
 
 
 def _end_offsets(admin: Any, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
@@ -117,4 +118,4 @@ def quorum(admin: Any) -> pd.DataFrame:
               for v in partition["current_voters"]]  # fmt: skip
     observers = [(o["replica_id"], "observer", o["log_end_offset"]) for o in partition["observers"]]
     rows = [(node, role, end, max(0, leader_end - end)) for node, role, end in voters + observers]
-    return _frame(rows, {"node": "int64", "role": "str", "log_end": "int64", "behind": "int64"}, ["node"])
+    return table(rows, {"node": "int64", "role": "str", "log_end": "int64", "behind": "int64"}, ["node"])

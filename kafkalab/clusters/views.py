@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from kafkalab.clusters import tables
+from kafkalab.clusters import members, replicas, tables
 from kafkalab.clusters.admin import PatientAdmin
 from kafkalab.waiting import wait_until
 
@@ -37,9 +37,30 @@ class Views:
         """
         return self._admin.ask(lambda admin: tables.partitions(admin, topic))
 
+    def replicas(self, topic: str | None = None) -> pd.DataFrame:
+        """Return one row per replica: topic, partition, broker, role, in_sync, log_end, high_watermark.
+
+        Both offsets are what the replica's own broker says; -1 where it does not answer (dead, paused, cut off).
+
+        Raises:
+            InvalidArgument: there is no such topic.
+        """
+        return self._admin.ask(lambda admin: replicas.replicas(admin, topic))
+
     def groups(self) -> pd.DataFrame:
         """Return one row per consumer group: group, state, protocol, members, partitions (assigned ones)."""
         return self._admin.ask(tables.groups)
+
+    def members(self, group: str) -> pd.DataFrame:
+        """Return one row per member and partition it reads: member, client_id, instance_id, topic, partition.
+
+        A static member goes by its instance id, any other by its client id; an idle one has a single row with topic ""
+        and partition -1.
+
+        Raises:
+            InvalidArgument: there is no such group.
+        """
+        return self._admin.ask(lambda admin: members.members(admin, group))
 
     def lag(self, group: str) -> pd.DataFrame:
         """Return one row per partition the group has committed: topic, partition, committed, end, lag (records).

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Literal
 
 from kafkalab.clusters.metadata import View
+from kafkalab.clusters.proxy import Link
 from kafkalab.clusters.security import Security
 from kafkalab.clusters.spec import NodeSpec
+from kafkalab.errors import UnsupportedByBackend
 
 __all__ = ["Backend", "NodeState"]
 
@@ -91,12 +93,56 @@ class Backend(ABC):
         """Let a paused node go on."""
 
     @abstractmethod
+    def check_control(self) -> None:
+        """Do nothing where the processes of this cluster can be killed and paused.
+
+        Raises:
+            UnsupportedByBackend: they cannot.
+        """
+
+    def link(self, node_id: int) -> Link:
+        """Return what the network does to the node now.
+
+        Raises:
+            UnsupportedByBackend: this cluster's network cannot be cut or slowed.
+        """
+        raise UnsupportedByBackend(
+            f"the network of node {node_id} cannot be cut or slowed, for no proxy stands in front of this cluster: "
+            "make it with Cluster(proxied=True)."
+        )
+
+    def shape(self, node_id: int, link: Link) -> None:
+        """Make the node's network like ``link``; returns when it is.
+
+        Raises:
+            UnsupportedByBackend: this cluster's network cannot be cut or slowed.
+        """
+        self.link(node_id)
+
+    @abstractmethod
     def restart(self, node_id: int) -> None:
         """Start a node that has ended, on its old data and port; does not wait."""
 
     @abstractmethod
     def add_broker(self) -> int:
         """Start one more broker and return its id; does not wait."""
+
+    @property
+    @abstractmethod
+    def cluster_id(self) -> str:
+        """Kafka's id of this cluster."""
+
+    @property
+    def generation(self) -> int:
+        """How many times the data were restored from a snapshot."""
+        return 0
+
+    @abstractmethod
+    def copy_frozen(self, target: Path) -> None:
+        """Copy all nodes' data and logs as they are at one moment, in which no node does anything.
+
+        They come into ``target`` as :mod:`kafkalab.clusters.archive` shows, with the key of a secured cluster.
+        """
 
     @abstractmethod
     def log(self, node_id: int) -> str:

@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 from kafkalab.clusters.admin import PatientAdmin
 from kafkalab.clusters.backends.base import Backend, NodeState
 from kafkalab.clusters.metadata import View
+from kafkalab.clusters.proxy import Link
 from kafkalab.clusters.security import Security
 from kafkalab.clusters.spec import NodeSpec
 from kafkalab.errors import ClusterUnreachable, InvalidArgument, UnsupportedByBackend, WaitTimeout
@@ -97,6 +98,12 @@ class ExternalBackend(Backend):
             "`with Cluster() as cluster:`."
         )
 
+    def check_control(self) -> None:
+        self._refuse("break its brokers")
+
+    def link(self, node_id: int) -> Link:
+        self._refuse(f"cut or slow the network of broker {node_id}")
+
     def wait_joined(self, node_id: int, timeout: float) -> None:
         self._refuse(f"start broker {node_id}")
 
@@ -117,6 +124,13 @@ class ExternalBackend(Backend):
 
     def add_broker(self) -> int:
         self._refuse("add a broker")
+
+    @property
+    def cluster_id(self) -> str:
+        self._refuse("keep its data as a file")
+
+    def copy_frozen(self, target: Path) -> None:
+        self._refuse("keep its data as a file")
 
     def log(self, node_id: int) -> str:
         self._refuse(f"read the log of broker {node_id}")

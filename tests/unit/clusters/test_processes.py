@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from kafkalab.clusters import supervisor
-from kafkalab.clusters.processes import SupervisedProcesses
+from kafkalab.clusters.processes import SupervisedProcesses, is_frozen
 from kafkalab.errors import BrokerFailed, NotRunning, WaitTimeout
 from kafkalab.waiting import wait_until
 
@@ -45,6 +45,22 @@ def test_a_killed_process_shows_its_signal_and_may_be_started_again(processes: S
     assert not processes.signal("sleeper", signal.SIGKILL)
     _spawn(processes)
     assert processes.exit_code("sleeper") is None
+
+
+def test_a_stopped_process_is_frozen_until_it_goes_on(processes: SupervisedProcesses) -> None:
+    start = "import threading\nfor _ in range(8): threading.Thread(target=threading.Event().wait).start()"
+    pid = _spawn(processes, argv=[sys.executable, "-c", f"{start}\nwhile True: pass"])
+    wait_until(lambda: psutil.Process(pid).num_threads() > 8, what="all threads", timeout=30)
+    assert not is_frozen(pid)
+    processes.signal("sleeper", signal.SIGSTOP)
+    wait_until(lambda: is_frozen(pid), what="a frozen process", timeout=30)
+    before = psutil.Process(pid).cpu_times()
+    processes.signal("sleeper", signal.SIGCONT)
+    wait_until(lambda: not is_frozen(pid), what="a process that goes on", timeout=30)
+    wait_until(lambda: psutil.Process(pid).cpu_times() != before, what="work", timeout=30)
+    processes.signal("sleeper", signal.SIGKILL)
+    processes.wait("sleeper", 20)
+    assert is_frozen(pid)
 
 
 def test_waiting_for_the_end_has_a_deadline(processes: SupervisedProcesses) -> None:

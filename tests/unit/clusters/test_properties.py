@@ -19,18 +19,25 @@ from kafkalab.errors import InvalidArgument
 DATA = Path("data")
 
 
-def _properties(spec: ClusterSpec, node: int) -> dict[str, str]:
+def _properties(spec: ClusterSpec, node: int, generation: int = 0) -> dict[str, str]:
     (found,) = (n for n in spec.nodes if n.id == node)
     addresses = {
         n.id: NodeAddress(20000 + n.id if n.is_broker else 0, 21000 + n.id if n.is_voter else 0) for n in spec.nodes
     }
-    return node_properties(spec, found, addresses, DATA)
+    return node_properties(spec, found, addresses, DATA, generation=generation)
 
 
 def test_a_combined_node_listens_for_clients_and_for_the_quorum_on_loopback() -> None:
     properties = _properties(ClusterSpec(3), 2)
     assert properties["listeners"] == "PLAINTEXT://127.0.0.1:20002,CONTROLLER://127.0.0.1:21002"
     assert properties["controller.quorum.voters"] == "1@127.0.0.1:21001,2@127.0.0.1:21002,3@127.0.0.1:21003"
+
+
+def test_a_restored_cluster_does_not_find_the_brokers_it_was_copied_from() -> None:
+    properties = _properties(ClusterSpec(1), 1, generation=2)
+    assert properties["listeners"] == "PLAINTEXT_2://127.0.0.1:20001,CONTROLLER://127.0.0.1:21001"
+    assert properties["inter.broker.listener.name"] == "PLAINTEXT_2"
+    assert "PLAINTEXT_2:PLAINTEXT" in properties["listener.security.protocol.map"].split(",")
 
 
 def test_a_broker_beside_own_controllers_has_no_controller_listener() -> None:
@@ -97,3 +104,16 @@ def test_what_holds_the_cluster_together_cannot_be_overridden(name: str) -> None
 
 def test_rendered_values_survive_javas_escapes() -> None:
     assert render({"a": "C:\\x", "b": "1\n2"}) == "a=C:\\\\x\nb=1\\n2\n"
+
+
+def test_behind_a_proxy_a_node_binds_one_port_and_advertises_another() -> None:
+    spec = ClusterSpec(brokers=1, proxied=True)
+    address = NodeAddress(20001, 20002, 20003, NodeAddress(21001, 21002, 21003))
+    properties = node_properties(spec, spec.nodes[0], {1: address}, DATA)
+    assert properties["listeners"] == (
+        "PLAINTEXT://127.0.0.1:21001,INTERNAL://127.0.0.1:21003,CONTROLLER://127.0.0.1:21002"
+    )
+    assert properties["advertised.listeners"] == properties["listeners"].replace(":210", ":200")
+    assert properties["controller.quorum.voters"] == "1@127.0.0.1:20002"
+    assert properties["inter.broker.listener.name"] == "INTERNAL"
+    assert "advertised.listeners" not in _properties(ClusterSpec(1), 1)
