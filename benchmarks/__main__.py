@@ -11,7 +11,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from benchmarks import failover, memory, report, start
+from benchmarks import failover, memory, report, simulation, start, traffic
 from benchmarks.machine import describe_machine
 from benchmarks.results import Benchmark, Result
 from kafkalab.clusters.startup import Startup
@@ -20,7 +20,13 @@ from kafkalab.errors import KafkalabError
 
 __all__ = ["BENCHMARKS", "main"]
 
-BENCHMARKS: tuple[Benchmark, ...] = (start.BENCHMARK, memory.BENCHMARK, failover.BENCHMARK)
+BENCHMARKS: tuple[Benchmark, ...] = (
+    start.BENCHMARK,
+    memory.BENCHMARK,
+    failover.BENCHMARK,
+    simulation.BENCHMARK,
+    traffic.BENCHMARK,
+)
 
 
 @click.command()
@@ -32,7 +38,7 @@ BENCHMARKS: tuple[Benchmark, ...] = (start.BENCHMARK, memory.BENCHMARK, failover
     help="Where the report goes; by default docs/benchmarks.md for a full run, else it is only shown.",
 )
 def main(quick: bool, only: str | None, output: Path | None) -> None:
-    """Measure kafkalab beside stock Kafka and write docs/benchmarks.md; exit 1 where a target is not met."""
+    """Measure kafkalab, side by side with others, and write docs/benchmarks.md; exit 1 where a target is not met."""
     chosen = {b: 1 if quick else b.rounds for b in BENCHMARKS if only in (None, b.name)}
     try:
         ensure_aot_cache(Startup.find())  # once per machine: no part of a start

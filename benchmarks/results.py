@@ -9,6 +9,8 @@ from statistics import median
 
 __all__ = ["Benchmark", "Measure", "Result", "Tick", "describe", "longest_gap", "missing_and_doubled"]
 
+_FORMATS = {"MB": ".0f", "records/s": ",.0f"}
+_NO_TARGET = "for information"
 Tick = Callable[[str], None]
 """Called before each step with what is measured next; moves the progress bar."""
 
@@ -19,23 +21,30 @@ class Measure:
 
     Attributes:
         name: what is measured, as the report's row says it.
-        unit: ``"s"``, ``"MB"``, or ``""`` for a ratio.
-        limit: the largest figure that meets the target; None where the figure is for information.
+        unit: ``"s"``, ``"MB"``, ``"records/s"``, or ``""`` for a ratio.
+        limit: the largest figure that meets the target; None where there is no such.
+        floor: the smallest figure that meets the target; None where there is no such. With neither, the figure is
+            for information.
     """
 
     name: str
     unit: str
     limit: float | None = None
+    floor: float | None = None
 
     def shown(self, value: float) -> str:
         """Return ``value`` with this measure's precision and unit."""
-        digits = 0 if self.unit == "MB" else 2
-        return f"{value:.{digits}f} {self.unit}".rstrip()
+        return f"{value:{_FORMATS.get(self.unit, '.2f')}} {self.unit}".rstrip()
 
     @property
     def target(self) -> str:
-        """The limit in words."""
-        return "for information" if self.limit is None else f"at most {self.shown(self.limit)}"
+        """The limit or the floor in words."""
+        bounds = (("at most", self.limit), ("at least", self.floor))
+        return ", ".join(f"{word} {self.shown(bound)}" for word, bound in bounds if bound is not None) or _NO_TARGET
+
+    def is_met_by(self, value: float) -> bool:
+        """Return whether ``value`` meets the target; always true where there is none."""
+        return (self.limit is None or value <= self.limit) and (self.floor is None or value >= self.floor)
 
 
 @dataclass(frozen=True)
@@ -57,14 +66,14 @@ class Result:
     @property
     def met(self) -> bool:
         """Whether the target is met; always true for what is for information, unless there was a fault."""
-        return not self.fault and (self.measure.limit is None or self.figure <= self.measure.limit)
+        return not self.fault and self.measure.is_met_by(self.figure)
 
     @property
     def verdict(self) -> str:
         """The last word of the report's row."""
         if self.fault:
             return f"not met: {self.fault}"
-        if self.measure.limit is None:
+        if self.measure.target == _NO_TARGET:
             return "-"
         return "met" if self.met else "not met"
 

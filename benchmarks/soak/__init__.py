@@ -1,1 +1,1 @@
-"""The runs that take minutes: load, repeated starts, the lessons again and again, a small machine."""
+"""The runs that take minutes: load, repeated starts, broken brokers under traffic, the lessons, a small machine."""

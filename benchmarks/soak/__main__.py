@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from benchmarks.soak import full_load, lessons, seat, starts
+from benchmarks.soak import agreement, full_load, generated, kills, lagging, lessons, seat, starts, ten_million
 from benchmarks.soak.outcome import Outcome, Soak
 from kafkalab.clusters.startup import Startup
 from kafkalab.clusters.warmup import ensure_aot_cache
@@ -18,7 +18,18 @@ from kafkalab.errors import KafkalabError
 
 __all__ = ["SOAKS", "main"]
 
-SOAKS: tuple[Soak, ...] = (full_load.SOAK, starts.ROW, starts.PAIRS, lessons.SOAK, seat.SOAK)
+SOAKS: tuple[Soak, ...] = (
+    full_load.SOAK,
+    starts.ROW,
+    starts.PAIRS,
+    kills.SOAK,
+    lagging.SOAK,
+    agreement.SOAK,
+    generated.SOAK,
+    ten_million.SOAK,
+    lessons.SOAK,
+    seat.SOAK,
+)
 
 
 @click.command()

@@ -6,7 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["Advance", "Outcome", "Soak"]
+from kafkalab.ledger import Verdict
+from kafkalab.ledger.verdict import UNCLEAN
+
+__all__ = ["Advance", "Outcome", "Soak", "faults_of"]
 
 Advance = Callable[[float], None]
 """Called with the share done so far, from 0 to 1."""
@@ -46,3 +49,9 @@ class Soak:
     name: str
     title: str
     run: Callable[[bool, Advance], Outcome]
+
+
+def faults_of(verdict: Verdict) -> list[str]:
+    """Return what keeps a verdict from being clean: each kind with its count, and why it is not verified."""
+    found = [f"{verdict.counts[kind]} {kind.replace('_', ' ')}" for kind in UNCLEAN if verdict.counts[kind]]
+    return found + ([] if verdict.verified else [f"not verified: {verdict.reason}"])

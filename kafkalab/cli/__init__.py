@@ -15,7 +15,7 @@ from kafkalab.errors import EnvironmentProblem
 
 __all__ = ["COMMANDS", "group", "main"]
 
-COMMANDS = ("lab", "up", "doctor", "fetch", "bench")
+COMMANDS = ("lab", "run", "up", "doctor", "fetch", "bench")
 """The subcommands, in the order in which ``kafkalab --help`` lists them."""
 
 
@@ -59,6 +59,8 @@ def group(ctx: click.Context) -> None:
     \b
     Examples:
       kafkalab lab        open the lessons in JupyterLab
+      kafkalab run stocks --fault kill-leader
+                          send records, kill a broker, and prove that none is lost
       kafkalab up         run a cluster for any other client
       kafkalab doctor     say what is wrong with this machine, and what to do
     """  # noqa: D301 - click wants the character \b

@@ -35,6 +35,10 @@ class EndSignals:
         if self._asked is not None:
             raise AskedToEnd(self._asked)
 
+    def rearm(self) -> None:
+        """Let the next signal raise again: whoever asks a second time wants the end at once."""
+        self._asked = None
+
     def _ask(self, number: int, frame: FrameType | None) -> None:
         if self._asked is None:
             self._asked = number

@@ -8,6 +8,7 @@ import time
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from kafkalab.cli.ending import AskedToEnd, EndSignals
 
@@ -50,8 +51,16 @@ def parse_properties(_context: click.Context, _parameter: click.Parameter, value
     callback=parse_properties,
     help="A broker property in Kafka's name; may be repeated.",
 )
+@click.option(
+    "--from-snapshot",
+    "snapshot",
+    metavar="FILE",
+    help="Take up the cluster that cluster.snapshot() kept in FILE, in place of a new one.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object in place of the plain line.")
+@click.pass_context
 def command(
+    context: click.Context,
     *,
     brokers: int,
     controllers: int,
@@ -59,6 +68,7 @@ def command(
     port: int | None,
     security: str | None,
     properties: dict[str, str],
+    snapshot: str | None,
     as_json: bool,
 ) -> int:
     """Run a cluster in the foreground until Ctrl-C.
@@ -72,11 +82,15 @@ def command(
       kafkalab up --brokers 1 --port 9092
       kafkalab up --security sasl-tls
       kafkalab up --property log.retention.ms=60000 --json
+      kafkalab up --from-snapshot step-3.tar.gz
     """  # noqa: D301 - click wants the character \b
     with EndSignals() as signals:
         try:
             from kafkalab import Cluster
 
+            if snapshot is not None:
+                _refuse_beside_snapshot(context)
+                return _run(Cluster.restored(snapshot, port=port), signals, as_json=as_json)
             # Made before anything else is touched: it refuses what cannot be right.
             cluster = Cluster(
                 brokers,
@@ -90,6 +104,14 @@ def command(
         except AskedToEnd as asked:
             # It was not ready yet: whoever waits for it must not take that for a success.
             return 128 + asked.number
+
+
+def _refuse_beside_snapshot(context: click.Context) -> None:
+    fixed = ["brokers", "controllers", "properties", "security", "backend"]
+    given = [name for name in fixed if context.get_parameter_source(name) is ParameterSource.COMMANDLINE]
+    if given:
+        option = "property" if given[0] == "properties" else given[0]
+        raise click.UsageError(f"--{option} is in the snapshot already: leave it out beside --from-snapshot.")
 
 
 def _run(cluster: Cluster, signals: EndSignals, *, as_json: bool) -> int:

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
-from benchmarks import report
+from benchmarks import report, simulation
 from benchmarks.__main__ import BENCHMARKS
 from benchmarks.machine import cpu_model, describe_machine, java_release
 from benchmarks.memory import proportional_megabytes
@@ -22,11 +24,13 @@ from benchmarks.stock import stock_properties
 from kafkalab.clusters.java import Java
 from kafkalab.clusters.properties import known_properties
 from kafkalab.errors import EnvironmentProblem, WaitTimeout
+from kafkalab.simulation import SOURCES
 
 PROJECT = Path(__file__).parents[2]
 SECONDS = Measure("gap", "s", 2.5)
 MEGABYTES = Measure("memory", "MB", 430)
 RATIO = Measure("start", "", 0.28)
+RATE = Measure("frames", "records/s", floor=1_000_000)
 
 
 # ---- results ----------------------------------------------------------------------------------------------
@@ -34,14 +38,21 @@ RATIO = Measure("start", "", 0.28)
 
 @pytest.mark.parametrize(
     ("measure", "value", "shown"),
-    [(SECONDS, 2.126, "2.13 s"), (MEGABYTES, 411.4, "411 MB"), (RATIO, 0.2449, "0.24")],
+    [
+        (SECONDS, 2.126, "2.13 s"),
+        (MEGABYTES, 411.4, "411 MB"),
+        (RATIO, 0.2449, "0.24"),
+        (RATE, 2_345_678.9, "2,345,679 records/s"),
+    ],
 )
 def test_a_measure_shows_its_precision_and_unit(measure: Measure, value: float, shown: str) -> None:
     assert measure.shown(value) == shown
 
 
-def test_a_target_is_the_limit_in_words() -> None:
+def test_a_target_is_the_limit_or_the_floor_in_words() -> None:
     assert SECONDS.target == "at most 2.50 s"
+    assert RATE.target == "at least 1,000,000 records/s"
+    assert Measure("share", "", 1.0, 0.5).target == "at most 1.00, at least 0.50"
     assert Measure("stock", "MB").target == "for information"
 
 
@@ -52,6 +63,8 @@ def test_a_target_is_the_limit_in_words() -> None:
         (Result(SECONDS, 2.51, ""), "not met", False),
         # Shown as 0.28, and not met all the same: what counts is the figure, not its rounding.
         (Result(RATIO, 0.2801, ""), "not met", False),
+        (Result(RATE, 1_000_000, ""), "met", True),
+        (Result(RATE, 999_999, ""), "not met", False),
         (Result(SECONDS, 1.0, "", fault="1 records lost"), "not met: 1 records lost", False),
         (Result(Measure("stock", "MB"), 9e9, ""), "-", True),
         (Result(Measure("stock", "MB"), 1.0, "", fault="lost"), "not met: lost", False),
@@ -151,6 +164,36 @@ def test_a_java_release_is_read_or_else_its_feature_release(tmp_path: Path) -> N
 def test_memory_of_a_cluster_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(EnvironmentProblem, match="0 JVMs run"):
         proportional_megabytes(tmp_path, 3)
+
+
+# ---- simulation -------------------------------------------------------------------------------------------
+
+
+def test_every_source_has_a_floor_for_its_frames_and_its_records() -> None:
+    assert simulation.MEASURES.keys() == SOURCES.keys()
+    assert [measure.floor for measure in simulation.BENCHMARK.measures] == [1_000_000, 150_000] * len(SOURCES)
+
+
+def test_a_rate_counts_records_by_processor_time() -> None:
+    slow = simulation.rate(lambda: sum(range(2_000_000)), 1000)
+    quick = simulation.rate(lambda: sum(range(200_000)), 1000)
+    assert quick > 2 * slow
+    # Waiting is no work.
+    waited = simulation.rate(lambda: threading.Event().wait(0.2), 1000)
+    assert waited > 1000 / 0.1
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_a_source_is_measured_beside_its_plain_loop(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for count in ("_FRAME_RECORDS", "_RECORDS", "_PLAIN_RECORDS"):
+        monkeypatch.setattr(simulation, count, 1000)
+    monkeypatch.setattr(simulation, "SOURCES", {name: SOURCES[name]})
+    ticked: list[str] = []
+    results = simulation.BENCHMARK.run(1, ticked.append)
+    assert [result.measure for result in results] == list(simulation.MEASURES[name])
+    assert all(result.figure > 0 for result in results)
+    assert all(re.match(r"[\d.]+ times the plain loop; kafkalab [\d,]+ records/s, plain ", r.detail) for r in results)
+    assert ticked == [f"simulation, {name}"]
 
 
 # ---- stock Kafka ------------------------------------------------------------------------------------------

@@ -63,3 +63,14 @@ def test_nohup_keeps_its_meaning_and_ctrl_c_works_in_the_background() -> None:
 
 def test_no_handler_of_errors_takes_it_for_one() -> None:
     assert not issubclass(AskedToEnd, Exception)
+
+
+def test_whoever_is_rearmed_hears_a_second_signal() -> None:
+    with EndSignals() as signals:
+        with pytest.raises(AskedToEnd):
+            os.kill(os.getpid(), signal.SIGTERM)
+        signals.rearm()
+        signals.check()
+        with pytest.raises(AskedToEnd) as caught:
+            os.kill(os.getpid(), signal.SIGINT)
+    assert caught.value.number == signal.SIGINT

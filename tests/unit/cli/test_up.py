@@ -33,6 +33,9 @@ def test_a_property_without_name_or_equals_sign_is_refused(text: str) -> None:
         (["--property", "no.such=1"], "'no.such' is not a broker property"),
         (["--property", "node.id=7"], "'node.id' is set by kafkalab itself"),
         (["--property", "node.id"], "'node.id' is not NAME=VALUE"),
+        (["--from-snapshot", "none.tar.gz"], "there is no snapshot none.tar.gz"),
+        (["--from-snapshot", "none.tar.gz", "--brokers", "3"], "--brokers is in the snapshot already"),
+        (["--from-snapshot", "none.tar.gz", "--property", "a=b"], "--property is in the snapshot already"),
     ],
 )
 def test_what_cannot_be_right_is_refused_before_anything_starts(

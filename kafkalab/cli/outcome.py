@@ -1,0 +1,146 @@
+"""What came of a run: as text for whoever watched it, and as one object for a program."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from kafkalab.cli.chronicle import chronicle, firing_as_dict
+from kafkalab.cli.experiment import Experiment
+from kafkalab.ledger import Verdict
+from kafkalab.traffic import Run
+
+__all__ = ["Outcome"]
+
+_PERCENTILES = ("p50", "p95", "p99", "max")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A run that has ended, and its verdict.
+
+    Attributes:
+        experiment: what was asked for.
+        run: the traffic.
+        verdict: on what was sent.
+        began: when, in ``time.monotonic()`` seconds.
+        interrupted: whether it was told to stop before its end.
+        error: what kept it from its end; None for nothing.
+    """
+
+    experiment: Experiment
+    run: Run
+    verdict: Verdict
+    began: float
+    interrupted: bool = False
+    error: str | None = None
+
+    @property
+    def latency(self) -> dict[str, float | None]:
+        """The milliseconds from send to acknowledgement: p50, p95, p99 and max; None where nothing was acknowledged."""
+        found = self.run.latency_percentiles()
+        return {name: _known(found[f"{name}_ms"]) for name in _PERCENTILES}
+
+    @property
+    def topics(self) -> dict[str, dict[str, Any]]:
+        """By the name that the source has for it, each topic's real name and the records acknowledged in it."""
+        counts = self.run.ledger.acknowledgements()["topic"].value_counts()
+        return {
+            planned: {"name": name, "acknowledged": int(counts.get(name, 0))}
+            for planned, name in self.run.topics.items()
+        }
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return all of it, ready for JSON: seconds of the run, latencies in ms, None for what is not known."""
+        asked = self.experiment
+        return {
+            "scenario": asked.scenario,
+            "seed": asked.seed,
+            "client": asked.client,
+            "producers": asked.producers,
+            "acks": asked.acks,
+            "records": asked.records,
+            "rate": asked.pace,
+            "speed": asked.speed,
+            "elapsed": self.run.elapsed,
+            "throughput": self.run.rate,
+            "latency": self.latency,
+            "longest_gap": _known(self.run.gaps()),
+            "topics": self.topics,
+            "consumers": self.run.members().to_dict("records"),
+            "fault": asked.fault,
+            "faults": [
+                firing_as_dict(firing, self.began, self.verdict.recoveries) for firing in asked.schedule.firings
+            ],
+            "verdict": self._verdict(),
+            "clean": self.verdict.clean,
+            "verified": self.verdict.verified,
+            "interrupted": self.interrupted,
+            "error": self.error,
+        }
+
+    def _verdict(self) -> dict[str, Any]:
+        told = self.verdict.as_dict()
+        told["recoveries"] = [{**each, "at": each["at"] - self.began} for each in told["recoveries"]]
+        return told
+
+    @property
+    def remark(self) -> str:
+        """What a reader of the counts may miss: records that are gone, and that nobody had promised to keep."""
+        told = self.verdict
+        gone = told.sent - told.failed - told.stored - told.lost - told.expired - told.compacted
+        if gone <= 0 or not told.verified:
+            return ""
+        return f"{gone:,} records that were never acknowledged are not in the log: Kafka had not promised to keep them."
+
+    def lines(self) -> Iterator[str]:
+        """Iterate what is told before the verdict."""
+        yield f"{self.experiment}: {self._how_it_ended} after {self.run.elapsed:.1f} s"
+        yield ""
+        yield f"throughput   {self.run.rate:,.0f} records/s acknowledged"
+        yield f"latency      {self._latency_in_words()}"
+        yield from self._lines_of_topics()
+        yield from self._lines_of_consumers()
+        yield ""
+        yield from self._lines_of_fault()
+
+    @property
+    def _how_it_ended(self) -> str:
+        if self.interrupted:
+            return "stopped"
+        return "broken off" if self.error else "done"
+
+    def _latency_in_words(self) -> str:
+        known = [f"{name} {value:,.1f} ms" for name, value in self.latency.items() if value is not None]
+        return ", ".join(known) or "not known: nothing was acknowledged"
+
+    def _lines_of_topics(self) -> Iterator[str]:
+        rows = [(topic["name"], f"{topic['acknowledged']:,}") for topic in self.topics.values()]
+        names, numbers = (max((len(row[column]) for row in rows), default=0) for column in (0, 1))
+        for index, (name, count) in enumerate(rows):
+            yield f"{'' if index else 'topics':<12} {name:<{names}}  {count:>{numbers}}"
+
+    def _lines_of_consumers(self) -> Iterator[str]:
+        members = self.run.members()
+        if len(members):
+            read = ", ".join(f"{count:,}" for count in members["records"])
+            yield f"consumers    {read} records read by {len(members)} of group {members['group'][0]}"
+
+    def _lines_of_fault(self) -> Iterator[str]:
+        kind = self.experiment.kind
+        if kind is None:
+            return
+        firings = self.experiment.schedule.firings
+        for entry in chronicle(firings, self.began, kind.undone, self.verdict.recoveries):
+            yield str(entry)
+        if not firings:
+            yield f"{self.experiment.fault} has not fired: the run ended before."
+        elif not math.isnan(gap := self.run.gaps()):
+            yield f"Longest time without any acknowledgement: {gap:.2f} s."
+        yield ""
+
+
+def _known(number: float) -> float | None:
+    return None if math.isnan(number) else number

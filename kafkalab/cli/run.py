@@ -1,0 +1,197 @@
+"""``kafkalab run``: simulated traffic, a fault on purpose, and the ledger's verdict."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from kafkalab.cli.ending import AskedToEnd, EndSignals
+from kafkalab.cli.problems import FAILURE
+from kafkalab.errors import KafkalabError, WaitTimeout
+
+if TYPE_CHECKING:
+    from kafkalab import Cluster
+    from kafkalab.cli.experiment import Experiment
+    from kafkalab.cli.outcome import Outcome
+    from kafkalab.cli.show import Show
+    from kafkalab.traffic import Run
+
+__all__ = ["command", "parse_rate"]
+
+_CLIENTS = ("kafka-python", "confluent-kafka")
+_FAULTS = ("none", "kill-leader", "stop-leader", "pause-leader", "isolate-leader", "slow-leader")
+_BROKERS = 3
+_MOST_RECORDS = 100_000_000
+_LOOK_SECONDS = 0.2
+_READ_SECONDS = 20.0
+
+
+def parse_rate(_context: click.Context, _parameter: click.Parameter, text: str | None) -> float | None:
+    """Turn a number, or ``max`` for as fast as it goes, into records/s; ``max`` is infinite.
+
+    Raises:
+        click.BadParameter: it is neither, or not above 0.
+    """
+    if text is None or text == "max":
+        return None if text is None else math.inf
+    with contextlib.suppress(ValueError):
+        if 0 < (rate := float(text)) < math.inf:
+            return rate
+    raise click.BadParameter(f"{text!r} is no rate: give records per second above 0, or max")
+
+
+@click.command("run")
+@click.argument("scenario", required=False)
+@click.option("--list", "listed", is_flag=True, help="List the scenarios and their topics.")
+@click.option("--records", type=click.IntRange(1, _MOST_RECORDS), default=20_000, metavar="N", help="By default 20000.")
+@click.option("--rate", metavar="R|max", callback=parse_rate, help="Records per second; by default 2000.")
+@click.option("--speed", type=float, metavar="X", help="Simulated seconds per second, in place of a rate.")
+@click.option("--client", type=click.Choice(_CLIENTS), default=_CLIENTS[0], help="By default kafka-python.")
+@click.option("--producers", type=click.IntRange(1, 64), default=1, metavar="P", help="How many; by default 1.")
+@click.option("--acks", type=click.Choice(["all", "1", "0"]), default="all", help="By default all.")
+@click.option("--consumers", type=click.IntRange(0, 32), default=0, metavar="M", help="Members of a group that reads.")
+@click.option("--seed", type=click.IntRange(0), default=0, metavar="S", help="The same seed, the same records.")
+@click.option("--brokers", type=int, metavar="B", help="How many; by default 3.")
+@click.option("--fault", type=click.Choice(_FAULTS), default="none", metavar="F", help=f"{', '.join(_FAULTS)}.")
+@click.option("--fault-at", type=int, metavar="N", help="When so many are acknowledged; by default 30 %.")
+@click.option("--bootstrap-servers", metavar="HOST:PORT,...", help="Borrow this cluster, and leave it as it was.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object: verdict, clean, latency, ...")
+def command(scenario: str | None, *, listed: bool, as_json: bool, **wishes: Any) -> int:
+    """Send records, break a broker, prove what came of each.
+
+    SCENARIO is stocks, social, city, crypto or shop. A fault hits the leader of the first partition, for 4 seconds.
+    The exit code is 0 only where nothing was lost, duplicated, reordered or changed. Ctrl-C stops the run and
+    prints the verdict on what was sent; a second one ends it at once.
+
+    \b
+    Examples:
+      kafkalab run stocks
+      kafkalab run shop --fault kill-leader
+      kafkalab run city --client confluent-kafka --rate max --records 1000000
+      kafkalab run social --acks 1 --fault pause-leader --json
+      kafkalab run crypto --bootstrap-servers 127.0.0.1:9092
+    """  # noqa: D301 - click wants the character \b
+    if listed:
+        _list(as_json=as_json)
+        return 0
+    if scenario is None:
+        raise click.UsageError("Name a scenario; `kafkalab run --list` lists them.", click.get_current_context())
+    with EndSignals() as signals:
+        try:
+            from kafkalab.cli.experiment import Experiment
+
+            return _run(Experiment(scenario, **wishes), signals, as_json=as_json)
+        except AskedToEnd as asked:
+            return 128 + asked.number
+
+
+def _list(*, as_json: bool) -> None:
+    from kafkalab.cli.experiment import SCENARIOS
+    from kafkalab.simulation import SOURCES
+
+    topics = {name: list(source.topics) for name, source in SOURCES.items()}
+    if as_json:
+        told = {name: {"about": about, "topics": topics[name]} for name, about in SCENARIOS.items()}
+        click.echo(json.dumps(told, indent=2))
+        return
+    width = max(map(len, SCENARIOS))
+    for name, about in SCENARIOS.items():
+        click.echo(f"{name:<{width}}  {about}: {', '.join(topics[name])}")
+
+
+def _run(experiment: Experiment, signals: EndSignals, *, as_json: bool) -> int:
+    with _cluster(experiment) as cluster:
+        outcome, asked, failed = _conducted(experiment, cluster, signals)
+        _tell(outcome, as_json=as_json)
+    if asked is not None:
+        return 128 + asked.number
+    if failed is not None:
+        raise failed
+    return 0 if outcome.verdict.clean else FAILURE
+
+
+@contextmanager
+def _cluster(experiment: Experiment) -> Iterator[Cluster]:
+    from kafkalab import Cluster
+    from kafkalab.cli.guest import borrowed
+    from kafkalab.cli.preparing import prepare
+
+    if experiment.bootstrap_servers is not None:
+        with borrowed(experiment.bootstrap_servers) as guest:
+            yield guest
+        return
+    count = _BROKERS if experiment.brokers is None else experiment.brokers
+    # Made before anything else is touched: it refuses what cannot be right.
+    cluster = Cluster(count, proxied=bool(experiment.kind and experiment.kind.proxied))
+    prepare()
+    click.echo(f"Starting {count} broker{'s' * (count != 1)} of Apache Kafka ...", err=True)
+    with cluster:
+        yield cluster
+
+
+def _conducted(
+    experiment: Experiment, cluster: Cluster, signals: EndSignals
+) -> tuple[Outcome, AskedToEnd | None, KafkalabError | None]:
+    from kafkalab import traffic
+    from kafkalab.cli.outcome import Outcome
+    from kafkalab.cli.show import show_of
+
+    click.echo(f"Sending {experiment} ...", err=True)
+    if experiment.coming and not sys.stderr.isatty():
+        click.echo(f"To come: {experiment.coming}.", err=True)
+    run = traffic.start(cluster, experiment.source, progress=False, **experiment.traffic)
+    began = time.monotonic()
+    with show_of(cluster, run, experiment, began) as show:
+        asked, failed = _follow(run, show, signals)
+        show.look()
+        show.say("Reading every record back ...")
+        verdict = run.ledger.verify(cluster, timeout=_READ_SECONDS)
+    outcome = Outcome(experiment, run, verdict, began, asked is not None, str(failed) if failed else None)
+    return outcome, asked, failed
+
+
+def _follow(run: Run, show: Show, signals: EndSignals) -> tuple[AskedToEnd | None, KafkalabError | None]:
+    """Wait for the end of a run; return who asked for it before its time, and what went wrong."""
+    asked = None
+    try:
+        try:
+            _watch(run, show, signals)
+        except AskedToEnd as caught:
+            asked = caught
+            signals.rearm()
+            show.say("Stopping: no more is sent, and what was sent is waited for. Ctrl-C again ends at once.")
+            run.stop()
+    except KafkalabError as error:
+        return asked, error
+    return asked, None
+
+
+def _watch(run: Run, show: Show, signals: EndSignals) -> None:
+    while run.running:
+        signals.check()
+        show.look()
+        with contextlib.suppress(WaitTimeout):
+            run.wait(_LOOK_SECONDS)
+    run.wait()
+
+
+def _tell(outcome: Outcome, *, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(outcome.as_dict(), allow_nan=False))
+    else:
+        for line in outcome.lines():
+            click.echo(line)
+        judgement, _, counts = str(outcome.verdict).partition("\n")
+        click.echo(click.style(judgement, fg="green" if outcome.verdict.clean else "red", bold=True))
+        click.echo(counts)
+        if outcome.remark:
+            click.echo(outcome.remark)
+    sys.stdout.flush()

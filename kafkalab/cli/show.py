@@ -1,0 +1,222 @@
+"""A run to watch: a live table on a terminal, plain lines elsewhere; both on standard error."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import threading
+import time
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Callable
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+import click
+import numpy as np
+
+from kafkalab.cli.chronicle import Entry, chronicle
+from kafkalab.cli.experiment import Experiment
+from kafkalab.errors import NotRunning
+from kafkalab.observe.looking import Looker, PartitionSeen, Seen
+from kafkalab.traffic import Run
+
+if TYPE_CHECKING:
+    from rich.console import Group
+
+    from kafkalab import Cluster
+
+__all__ = ["LiveTable", "Meter", "PlainLines", "Show", "show_of"]
+
+_PER_SECOND = 2
+_LOOK_SECONDS = 0.3
+_END_SECONDS = 10.0
+_HISTORY = 40
+_SHARE = 0.05  # of one core's time that the percentiles may take
+
+
+class Show(ABC):
+    """Shows one run from entering to leaving.
+
+    Args:
+        run: the traffic.
+        experiment: what was asked for.
+        began: when, in ``time.monotonic()`` seconds.
+    """
+
+    def __init__(self, run: Run, experiment: Experiment, began: float) -> None:
+        self._run = run
+        self._experiment = experiment
+        self._began = began
+
+    def _entries(self) -> list[Entry]:
+        kind = self._experiment.kind
+        return chronicle(self._experiment.schedule.firings, self._began, kind.undone) if kind else []
+
+    @abstractmethod
+    def look(self) -> None:
+        """Show what is new; called several times a second."""
+
+    @abstractmethod
+    def say(self, sentence: str) -> None:
+        """Show a sentence."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.look()
+
+
+class PlainLines(Show):
+    """A line for each thing that happens."""
+
+    def __init__(self, run: Run, experiment: Experiment, began: float) -> None:
+        super().__init__(run, experiment, began)
+        self._told: set[str] = set()
+
+    def look(self) -> None:
+        """Print what has happened since the last look."""
+        for entry in self._entries():
+            # Once, though the time of a firing is known exactly only when it is complete.
+            if entry.text not in self._told:
+                self._told.add(entry.text)
+                self.say(str(entry))
+
+    def say(self, sentence: str) -> None:
+        """Print a sentence."""
+        click.echo(sentence, err=True)
+
+
+class LiveTable(Show):
+    """A table that is drawn anew twice a second, and taken away at the end.
+
+    Args:
+        cluster: where the run goes.
+        run, experiment, began: see :class:`Show`.
+    """
+
+    def __init__(self, cluster: Cluster, run: Run, experiment: Experiment, began: float) -> None:
+        from rich.console import Console
+        from rich.live import Live
+
+        super().__init__(run, experiment, began)
+        self._seen = Seen()
+        self._sentence = ""
+        self._meter = Meter(run)
+        self._ended = threading.Event()
+        self._looker = Looker(cluster)
+        self._thread = threading.Thread(target=self._look_at_cluster, name="kafkalab-show", daemon=True)
+        console = Console(stderr=True, highlight=False)
+        self._live = Live(get_renderable=self._draw, console=console, refresh_per_second=_PER_SECOND, transient=True)
+
+    def look(self) -> None:
+        """Do nothing: it shows itself."""
+
+    def say(self, sentence: str) -> None:
+        """Show a sentence below the table."""
+        self._sentence = sentence
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        # The terminal first: whatever comes then, it has its cursor back.
+        self._live.stop()
+        self._ended.set()
+        self._thread.join(_END_SECONDS)
+        self._looker.close()
+
+    def _look_at_cluster(self) -> None:
+        # In a thread of its own: a frozen broker keeps a question waiting, and the counts should go on.
+        with contextlib.suppress(NotRunning):
+            self._seen = self._looker.look()
+            while not self._ended.wait(_LOOK_SECONDS):
+                self._seen = self._looker.look()
+
+    def _draw(self) -> Group:
+        from kafkalab.cli.drawing import Frame, draw
+
+        traffic, experiment = self._run.observe(), self._experiment
+        names = set(self._run.topics.values())
+        self._meter.look(traffic.elapsed, traffic.acknowledged)
+        return draw(
+            Frame(
+                title=str(experiment),
+                records=experiment.records,
+                done=traffic.sent if experiment.acks == "0" else traffic.acknowledged,
+                elapsed=traffic.elapsed,
+                sent=traffic.sent,
+                acknowledged=traffic.acknowledged,
+                speeds=self._meter.speeds,
+                latency=self._meter.latency,
+                nodes=self._seen.nodes,
+                partitions=[each for each in self._seen.partitions if each.topic in names],
+                watched=self._watched(),
+                entries=self._entries(),
+                coming=experiment.coming,
+                sentence=self._sentence,
+            )
+        )
+
+    def _watched(self) -> PartitionSeen | None:
+        target = self._experiment.target
+        found = (each for each in self._seen.partitions if (each.topic, each.partition) == target)
+        return next(found, None)
+
+
+class Meter:
+    """The speed of a run over the last looks, and its latency so far.
+
+    Args:
+        run: the traffic.
+        clock: seconds.
+
+    Attributes:
+        latency: p50 and p95 in ms of all records so far; None where there is none.
+    """
+
+    def __init__(self, run: Run, clock: Callable[[], float] = time.monotonic) -> None:
+        self.latency: tuple[float, float] | None = None
+        self._run = run
+        self._clock = clock
+        self._before = (0.0, 0)
+        self._speeds: deque[float] = deque(maxlen=_HISTORY)
+        self._measure_from = 0.0
+
+    @property
+    def speeds(self) -> list[float]:
+        """Records acknowledged per second between one look and the next, the newest last."""
+        return list(self._speeds)
+
+    def look(self, elapsed: float, acknowledged: int) -> None:
+        """Note how far the run is, which it says itself: seconds and records."""
+        seconds, records = self._before
+        if elapsed > seconds:
+            self._speeds.append((acknowledged - records) / (elapsed - seconds))
+            self._before = (elapsed, acknowledged)
+        if self._clock() >= self._measure_from:
+            self._measure()
+
+    def _measure(self) -> None:
+        began = self._clock()
+        latencies = self._run.ledger.latencies()
+        if len(latencies):
+            p50, p95 = np.percentile(latencies * 1000, [50, 95])
+            self.latency = (float(p50), float(p95))
+        # Of millions of records the percentiles take so long that they would slow down what they measure.
+        took = self._clock() - began
+        self._measure_from = began + took / _SHARE
+
+
+def show_of(cluster: Cluster, run: Run, experiment: Experiment, began: float) -> Show:
+    """Return what shows a run: a live table where standard error is a terminal, else plain lines."""
+    if sys.stderr.isatty():
+        return LiveTable(cluster, run, experiment, began)
+    return PlainLines(run, experiment, began)

@@ -1,0 +1,152 @@
+"""A member of a consumer group, as a process: ``python -m kafkalab.traffic.member PARENT``, PARENT its process id.
+
+It is told what to do by one line of JSON on its standard input, and lives until that ends: whatever ends the parent
+closes the pipe. A child that the parent forked may hold the pipe open, so the parent's id is watched as well. Its
+effects are lines on its standard output, each the identity of one record.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterable
+from typing import Any
+
+__all__ = ["main", "process_batch"]
+
+_POLL_MS = 200
+_PARENT_CHECK_SECONDS = 0.5
+_CLOSE_SECONDS = 3.0
+_SESSION_MS = 6000  # the least that a broker allows by default
+
+
+def process_batch(
+    identities: list[bytes], commit: str, until_crash: int | None, write: Callable[[bytes], None], store: Any
+) -> bool:
+    """Let the records of a batch have their effect, and commit them, in the order that was asked for.
+
+    Args:
+        identities: of the records.
+        commit: ``"before"``, ``"after"`` or ``"auto"``.
+        until_crash: how many records may have their effect before the process is to crash; None for any number.
+        write: has the effect of the records whose lines it is given.
+        store: commits the batch.
+
+    Returns:
+        Whether the process is to crash now: some records have had their effect and are not committed, or the other
+        way round.
+    """
+    if commit == "before":
+        store()
+    crashes = until_crash is not None and len(identities) >= until_crash
+    done = len(identities)
+    if crashes and until_crash is not None:
+        # What was committed must lack an effect, or what had its effect must not be committed.
+        done = until_crash - 1 if commit == "before" else until_crash
+    write(b"".join(identity + b"\n" for identity in identities[:done]))
+    if commit == "after" and not crashes:
+        store()
+    return crashes
+
+
+def _identities(records: Iterable[Any], header: str) -> list[bytes]:
+    found = (next((value for name, value in record.headers if name == header), None) for record in records)
+    return [identity for identity in found if identity is not None]
+
+
+def _write(data: bytes) -> None:
+    while data:
+        data = data[os.write(1, data) :]
+
+
+def _consumer(settings: dict[str, Any]) -> Any:
+    from kafka import KafkaConsumer
+
+    return KafkaConsumer(
+        *settings["topics"],
+        **settings["config"],
+        group_id=settings["group"],
+        group_instance_id=settings["member"],
+        auto_offset_reset="earliest",
+        enable_auto_commit=settings["commit"] == "auto",
+        auto_commit_interval_ms=_POLL_MS,
+        max_poll_records=settings["batch"],
+        session_timeout_ms=_SESSION_MS,
+        heartbeat_interval_ms=_SESSION_MS // 6,
+        reconnect_backoff_ms=20,
+        reconnect_backoff_max_ms=200,
+        retry_backoff_ms=50,
+        metadata_max_age_ms=500,
+    )
+
+
+def _consume(settings: dict[str, Any], ending: threading.Event) -> None:
+    from kafka.errors import KafkaError
+
+    consumer = _consumer(settings)
+    left: int | None = settings["crash_every"]
+
+    def store() -> None:
+        try:
+            consumer.commit()
+        except KafkaError:
+            return  # a rebalance, or a broker that is gone: what is not committed is read again
+
+    while not ending.is_set():
+        batch = [record for records in consumer.poll(_POLL_MS).values() for record in records]
+        if batch:
+            identities = _identities(batch, settings["header"])
+            if process_batch(identities, settings["commit"], left, _write, store):
+                os.kill(os.getpid(), signal.SIGKILL)
+            left = left and left - len(identities)
+    consumer.close(timeout_ms=int(_CLOSE_SECONDS * 1000))
+
+
+def _read(parent: int, count: int) -> bytes:
+    """Return what the parent sends next; nothing where it closed the pipe or is gone."""
+    while os.getppid() == parent:
+        readable, _, _ = select.select([0], [], [], _PARENT_CHECK_SECONDS)
+        if readable:
+            return os.read(0, count)
+    return b""
+
+
+def _watch_parent(parent: int, ending: threading.Event) -> None:
+    while _read(parent, 4096):
+        pass
+    ending.set()
+    # The process ends in good order by itself; where that hangs, it ends all the same.
+    deadline = threading.Timer(_CLOSE_SECONDS + 1, os._exit, [1])
+    deadline.daemon = True
+    deadline.start()
+
+
+def _read_line(parent: int) -> bytes:
+    line = b""
+    while not line.endswith(b"\n"):
+        data = _read(parent, 1 << 16)
+        if not data:
+            sys.exit(0)
+        line += data
+    return line
+
+
+def main() -> None:
+    """Read the settings and consume until the parent ends it."""
+    parent = int(sys.argv[1])
+    settings = json.loads(_read_line(parent))
+    ending = threading.Event()
+    threading.Thread(target=_watch_parent, args=[parent, ending], daemon=True).start()
+    try:
+        _consume(settings, ending)
+    except Exception as error:  # noqa: BLE001 - told to the parent, who raises it
+        _write(f"!{type(error).__name__}: {error}\n".replace("\n", " ").strip().encode() + b"\n")
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

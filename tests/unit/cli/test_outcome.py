@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from kafkalab.cli.outcome import Outcome
+from kafkalab.faults import Observation
+from kafkalab.ledger import Ledger, PartitionBounds, Reading, StoredBatch
+from tests.unit.cli.conftest import make_experiment, make_firing, make_ledger, make_run
+
+
+@dataclass
+class Emptied:
+    """A log from which everything is gone."""
+
+    bounds: Mapping[tuple[str, int], PartitionBounds] = field(
+        default_factory=lambda: {("stock-prices", 0): PartitionBounds(0, 0, reached=True, compacts=False)}
+    )
+
+    def __iter__(self) -> Sequence[StoredBatch]:
+        return iter(())  # type: ignore[return-value]
+
+    def read_log(self, topics: Sequence[str], *, committed: bool = False, timeout: float = 60.0) -> Reading:
+        return self  # type: ignore[return-value]
+
+
+def outcome(ledger: Ledger, **wishes: object) -> Outcome:
+    experiment = make_experiment(**wishes)
+    return Outcome(experiment, make_run(experiment, ledger), ledger.verify(Emptied()), began=100.0)
+
+
+def test_for_programs_it_is_one_json_object() -> None:
+    ledger = make_ledger(10, seconds=0.25)
+    told = json.loads(json.dumps(outcome(ledger, seed=5).as_dict(), allow_nan=False))
+    assert {name: told[name] for name in ("scenario", "seed", "client", "records", "rate")} == {
+        "scenario": "stocks",
+        "seed": 5,
+        "client": "kafka-python",
+        "records": 1000,
+        "rate": 2000.0,
+    }
+    assert told["latency"] == pytest.approx({"p50": 250, "p95": 250, "p99": 250, "max": 250})
+    assert told["longest_gap"] == pytest.approx(1.0)
+    assert (told["clean"], told["verified"], told["interrupted"], told["error"]) == (False, True, False, None)
+    assert (told["verdict"]["sent"], told["verdict"]["lost"]) == (10, 10)
+    assert told["faults"] == told["consumers"] == []
+
+
+def test_what_is_not_known_is_null() -> None:
+    told = outcome(Ledger()).as_dict()
+    assert told["latency"] == {"p50": None, "p95": None, "p99": None, "max": None}
+    assert told["longest_gap"] is None
+    assert told["throughput"] == 0.0
+
+
+def test_a_recovery_counts_from_the_beginning_of_the_run() -> None:
+    ledger = make_ledger(10)
+    ledger.event("kill", 103.5)
+    (recovery,) = outcome(ledger).as_dict()["verdict"]["recoveries"]
+    assert recovery == {"name": "kill", "at": pytest.approx(3.5), "seconds": pytest.approx(0.51)}
+
+
+def test_in_words() -> None:
+    ledger = make_ledger(10)
+    whole = outcome(ledger)
+    first, *lines = whole.lines()
+    assert first.startswith("1,000 records of stocks: 2,000 records/s, kafka-python, acks=all: done after ")
+    assert "latency      p50 10.0 ms, p95 10.0 ms, p99 10.0 ms, max 10.0 ms" in lines
+    assert ": stopped after" in next(replace(whole, interrupted=True).lines())
+    assert ": broken off after" in next(replace(whole, error="no.").lines())
+    assert "latency      not known: nothing was acknowledged" in list(outcome(Ledger()).lines())
+
+
+def test_a_fault_is_told_with_what_followed() -> None:
+    ledger = make_ledger(10)
+    firing = make_firing(103.5, seen=Observation(2.0, (2, 3), leader=2, isr=(2, 3)), undone_at=108.0)
+    ledger.event(firing.name, firing.at)
+    broken = outcome(ledger, fault="kill-leader")
+    broken.experiment.schedule.firings.append(firing)
+    assert list(broken.lines())[-6:] == [
+        "   3.50 s  kill broker 1, leader of stock-prices-0 (320 sent, 300 acknowledged)",
+        "   4.01 s  every partition had taken new records, 0.51 s after the fault",
+        "   5.50 s  broker 2 leads stock-prices-0 now; in-sync replicas: 2, 3",
+        "   8.00 s  broker 1 is started again and back in the cluster",
+        "Longest time without any acknowledgement: 1.00 s.",
+        "",
+    ]
+    (told,) = broken.as_dict()["faults"]
+    assert (told["leader"], told["recovered_after"]) == (2, pytest.approx(0.51))
+
+
+def test_what_nobody_acknowledged_and_is_not_there_is_told() -> None:
+    ledger = Ledger()
+    session = ledger.session()
+    session.identities(3)
+    session.sent(0, "stock-prices", [b"k"] * 3, [b"v"] * 3, 100.0)
+    unacknowledged = outcome(ledger, acks="0")
+    assert unacknowledged.verdict.clean
+    assert unacknowledged.remark.startswith("3 records that were never acknowledged are not in the log")
+    assert outcome(make_ledger(3)).remark == ""
+
+
+def test_a_fault_that_did_not_come_to_it() -> None:
+    assert "kill-leader has not fired: the run ended before." in list(
+        outcome(make_ledger(2), fault="kill-leader").lines()
+    )

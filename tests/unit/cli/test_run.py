@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import json
+import math
+import typing
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from kafkalab.cli import group, main
+from kafkalab.cli.run import command, parse_rate
+from kafkalab.simulation import SOURCES
+
+
+def parsed(text: str | None) -> float | None:
+    return parse_rate(click.Context(command), command.params[0], text)
+
+
+def test_a_rate_is_a_number_or_as_fast_as_it_goes() -> None:
+    assert [parsed(text) for text in (None, "250", "0.5", "max")] == [None, 250.0, 0.5, math.inf]
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "nan", "inf", "fast", ""])
+def test_what_is_no_rate(text: str) -> None:
+    with pytest.raises(click.BadParameter, match="is no rate: give records per second above 0, or max"):
+        parsed(text)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "Name a scenario"),
+        (["stonks"], "there is no scenario 'stonks': did you mean stocks?"),
+        (["weather"], "there is no scenario 'weather': choose from stocks, social, city, crypto, shop."),
+        (["stocks", "--records", "0"], "0 is not in the range"),
+        (["stocks", "--records", "-5"], "-5 is not in the range"),
+        (["stocks", "--records", "1e6"], "'1e6' is not a valid integer range"),
+        (["stocks", "--records", "10000000000000"], "is not in the range"),
+        (["stocks", "--rate", "-3"], "'-3' is no rate"),
+        (["stocks", "--rate", "1e12"], "rate=1000000000000.0 is not possible"),
+        (["stocks", "--speed", "0"], "speed=0.0 is not possible"),
+        (["stocks", "--speed", "nan"], "speed=nan is not possible"),
+        (["stocks", "--rate", "5", "--speed", "2"], "exclude each other"),
+        (["stocks", "--client", "java"], "'java' is not one of"),
+        (["stocks", "--producers", "65"], "65 is not in the range"),
+        (["stocks", "--consumers", "-1"], "-1 is not in the range"),
+        (["stocks", "--acks", "2"], "'2' is not one of"),
+        (["stocks", "--seed", "-1"], "-1 is not in the range"),
+        (["stocks", "--brokers", "0"], "brokers=0 is not possible"),
+        (["stocks", "--fault", "flood"], "'flood' is not one of"),
+        (["stocks", "--fault-at", "5"], "--fault-at 5 needs a fault"),
+        (["stocks", "--fault", "kill-leader", "--fault-at", "20001"], "--fault-at 20001 is not among the 20,000"),
+        (["stocks", "--fault", "kill-leader", "--fault-at", "0"], "give 1 to 20,000"),
+        (["stocks", "--fault", "kill-leader", "--bootstrap-servers", "a:1"], "leave --bootstrap-servers out"),
+        (["stocks", "--brokers", "3", "--bootstrap-servers", "a:1"], "exclude each other"),
+        (["stocks", "--bootstrap-servers", "nowhere"], "'nowhere' is no list of bootstrap servers"),
+    ],
+)
+def test_what_cannot_be_right_is_refused_before_anything_starts(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["run", *arguments]) == 2
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    (line,) = shown.err.splitlines()
+    assert said in line
+
+
+def test_the_list_has_a_line_for_each_scenario(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "--list"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == list(SOURCES)
+    for line, source in zip(lines, SOURCES.values(), strict=True):
+        assert line.endswith(f": {', '.join(source.topics)}")
+
+
+def test_the_list_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "--list", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert {name: each["topics"] for name, each in told.items()} == {
+        name: list(source.topics) for name, source in SOURCES.items()
+    }
+    assert all(each["about"] for each in told.values())
+
+
+def test_help_names_every_scenario_and_every_fault() -> None:
+    from kafkalab.cli.experiment import KINDS
+
+    words = set(CliRunner().invoke(group, ["run", "--help"]).output.replace(",", " ").replace(".", " ").split())
+    assert set(SOURCES) | set(KINDS) | {"none"} <= words
+
+
+def test_the_faults_offered_are_those_there_are() -> None:
+    from kafkalab.cli.experiment import KINDS
+
+    (option,) = (each for each in command.params if each.name == "fault")
+    assert list(typing.cast("click.Choice[str]", option.type).choices) == ["none", *KINDS]
