@@ -27,7 +27,7 @@ from kafkalab.clusters.node import Node
 from kafkalab.clusters.preparing import prepared_startup
 from kafkalab.clusters.properties import check_overrides
 from kafkalab.clusters.reading import TopicReading
-from kafkalab.clusters.replicas import hidden
+from kafkalab.clusters.replicas import leaders_ends
 from kafkalab.clusters.snapshot import Snapshots, settle
 from kafkalab.clusters.spec import ClusterSpec
 from kafkalab.clusters.tools import run_tool
@@ -247,7 +247,7 @@ class Cluster(LogViews, Snapshots):
             topics,
             committed=committed,
             timeout=timeout,
-            hidden=lambda: self._admin.ask(lambda admin: hidden(admin, topics), timeout),
+            leaders_ends=lambda: self._admin.ask(lambda admin: leaders_ends(admin, topics), timeout),
         )
 
     def kafka_tool(self, name: str, *arguments: str, stdin: str = "", timeout: float = 60.0) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from itertools import groupby
 from operator import methodcaller
@@ -73,8 +73,9 @@ class TopicReading:
         topics: their names.
         committed: leave out what transactions wrote that were aborted or are open.
         timeout: seconds without any progress after which the partitions that are left count as not reached.
-        hidden: returns the partitions that have records which no reader is shown yet, as after acks=1; they are
-            waited for, and where they stay hidden the partition counts as not reached.
+        leaders_ends: returns log end and high watermark of each partition's leader. Records between the two, as
+            after acks=1, are shown to nobody yet: they are waited for, and where they stay hidden the partition
+            counts as not reached.
     """
 
     def __init__(
@@ -84,13 +85,13 @@ class TopicReading:
         *,
         committed: bool,
         timeout: float,
-        hidden: Callable[[], Collection[_Partition]] = tuple,
+        leaders_ends: Callable[[], Mapping[_Partition, tuple[int, int] | None]],
     ) -> None:
         self._config = {**config, **QUICK_RECONNECT}
         self._topics = list(dict.fromkeys(topics))
         self._isolation, self._level = _ISOLATION[committed]
         self._timeout = timeout
-        self._hidden = hidden
+        self._leaders_ends = leaders_ends
         self._bounds: dict[_Partition, PartitionBounds] = {}
 
     @property
@@ -142,11 +143,22 @@ class TopicReading:
             consumer.close()
 
     def _still_hidden(self) -> set[_Partition]:
-        """Wait until everything that was written is shown, and return where it is not."""
+        """Wait until what is in the logs now is shown to readers, and return where it is not."""
+        first: dict[_Partition, int] = {}
+
+        def hidden() -> set[_Partition]:
+            told = self._leaders_ends()
+            # A new leader's log may be shorter than that of the one before.
+            return {
+                place
+                for place, ends in told.items()
+                if ends is None or ends[1] < min(ends[0], first.setdefault(place, ends[0]))
+            }
+
         try:
-            wait_until(self._hidden, lambda places: not places, what="the high watermarks", timeout=self._timeout)
+            wait_until(hidden, lambda places: not places, what="the high watermarks", timeout=self._timeout)
         except WaitTimeout as error:
-            return set(error.last) if isinstance(error.last, Collection) else set()
+            return error.last if isinstance(error.last, set) else set()
         return set()
 
     # ---- what the cluster is asked ----------------------------------------------------------------------------

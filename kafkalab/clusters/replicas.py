@@ -22,7 +22,7 @@ from kafka.protocol.consumer import FetchRequest, ListOffsetsRequest
 
 from kafkalab.clusters.tables import partitions, table
 
-__all__ = ["UNKNOWN", "hidden", "replicas"]
+__all__ = ["UNKNOWN", "leaders_ends", "replicas"]
 
 #: Stands for an offset that the replica's broker did not tell.
 UNKNOWN = -1
@@ -62,21 +62,21 @@ def replicas(admin: Any, topic: str | None = None) -> pd.DataFrame:
     return table(told, columns, ["topic", "partition", "broker"])
 
 
-def hidden(admin: Any, topics: Collection[str]) -> set[tuple[str, int]]:
-    """Return the partitions whose leader has records that no consumer is shown yet, or did not tell.
+def leaders_ends(admin: Any, topics: Collection[str]) -> dict[tuple[str, int], tuple[int, int] | None]:
+    """Return log end and high watermark of each partition's leader; None where it did not tell.
 
-    A leader acknowledges with acks=1 what it alone has; consumers see it when the in-sync replicas have it too, and
-    the high watermark has come to the log end.
+    A leader acknowledges with acks=1 what it alone has; consumers are shown it when the in-sync replicas have it too,
+    and the high watermark has come to it.
 
     Args:
         admin: kafka-python's client.
-        topics: their names; one that is not there hides nothing.
+        topics: their names; left out are those that are not there, and partitions that have no leader.
     """
     known = partitions(admin)
-    rows = known[known["topic"].isin(list(topics))][["topic", "partition", "leader"]].to_records(index=False).tolist()
-    positions = _asked(admin, rows)
-    ends = {(topic, number): positions.get((leader, TopicPartition(topic, number))) for topic, number, leader in rows}
-    return {place for place, told in ends.items() if told is None or told[0] != told[1]}
+    asked = known[known["topic"].isin(list(topics)) & (known["leader"] >= 0)]
+    rows = asked[["topic", "partition", "leader"]].to_records(index=False).tolist()
+    told = _asked(admin, rows)
+    return {(topic, number): told.get((leader, TopicPartition(topic, number))) for topic, number, leader in rows}
 
 
 def _asked(admin: Any, rows: Iterable[tuple[Any, ...]]) -> dict[tuple[int, TopicPartition], tuple[int, int]]:

@@ -83,11 +83,17 @@ def environment(temporary: Path) -> dict[str, str]:
 
 
 @pytest.fixture
-def start(tmp_path: Path, environment: Mapping[str, str]) -> Iterator[Start]:
+def interruptible() -> Iterator[None]:
+    """Where the tests run in the background, a shell has SIGINT ignored, and a child would inherit that."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture
+def start(tmp_path: Path, environment: Mapping[str, str], interruptible: None) -> Iterator[Start]:
     """Start ``kafkalab`` in the background; ended with the test, whatever becomes of it."""
     started: list[subprocess.Popen[bytes]] = []
-    # Where the tests run in the background, SIGINT may be ignored, and a child would inherit that.
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def run(*arguments: str) -> Running:
         out, err = tmp_path / "out.txt", tmp_path / "err.txt"
@@ -104,7 +110,6 @@ def start(tmp_path: Path, environment: Mapping[str, str]) -> Iterator[Start]:
         return Running(process, out, err)
 
     yield run
-    signal.signal(signal.SIGINT, before)
     for process in started:
         process.kill()
         process.wait()

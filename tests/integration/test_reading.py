@@ -114,6 +114,26 @@ def test_what_is_written_meanwhile_is_not_read(cluster: Cluster) -> None:
     assert end >= 1000
 
 
+def test_what_only_the_leader_has_is_waited_for_and_else_not_reached(cluster: Cluster) -> None:
+    topic = cluster.create_topic("acks-one")
+    with KafkaProducer(**cluster.client_config(), acks=1, enable_idempotence=False) as producer:
+        send(producer, topic, range(1))
+        # With two of three voters frozen there is no quorum, and so the followers stay in the ISR.
+        for follower in (2, 3):
+            cluster.broker(follower).pause()
+        try:
+            send(producer, topic, range(1, 10))
+            reading = cluster.read_log([topic], timeout=1.0)
+            assert offsets(reading) == [0]
+            assert not reading.bounds[topic, 0].reached
+        finally:
+            for follower in (2, 3):
+                cluster.broker(follower).resume()
+    later = cluster.read_log([topic])
+    assert offsets(later) == list(range(10))
+    assert later.bounds[topic, 0].reached
+
+
 def test_a_leader_that_dies_meanwhile_is_survived(cluster: Cluster) -> None:
     topic = cluster.create_topic("survivor", partitions=3)
     producer = cluster.producer()

@@ -248,7 +248,7 @@ def test_two_seconds_after_its_owner_ended_nothing_is_left(ending: str, temporar
     )
 
 
-def test_ctrl_c_during_the_start_is_still_a_keyboard_interrupt() -> None:
+def test_ctrl_c_during_the_start_is_still_a_keyboard_interrupt(interruptible: None) -> None:
     timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
     timer.start()
     with pytest.raises(KeyboardInterrupt):

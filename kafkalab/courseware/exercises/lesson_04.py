@@ -13,6 +13,7 @@ from kafkalab import Cluster, faults
 from kafkalab.courseware.declaration import NotDoneYet, exercise, expect
 from kafkalab.courseware.exercises.reading import records_of, require_topic
 from kafkalab.ledger import Ledger
+from kafkalab.waiting import wait_until
 
 __all__ = ["one_loss", "read_verdict", "refused_write", "without_loss"]
 
@@ -114,8 +115,7 @@ def refused_write(cluster: Cluster, *, topic: str) -> str:
 )
 def without_loss(cluster: Cluster, *, topic: str, ledger: Ledger) -> str:
     """Ask for the topic's leader, and have the ledger read the topic."""
-    leader = int(cluster.partitions(topic)["leader"].iloc[0])
-    expect(leader >= 0, f"topic {topic} has no leader: nobody can write to it or read it.")
+    expect(_leader(cluster, topic) >= 0, f"topic {topic} has no leader: nobody can write to it or read it.")
     verdict = ledger.verify(cluster, timeout=SECONDS)
     expect(verdict.verified, f"topic {topic} could not be read to its end: is its leader running?")
     expect(
@@ -123,6 +123,16 @@ def without_loss(cluster: Cluster, *, topic: str, ledger: Ledger) -> str:
         f"{verdict.lost} acknowledged records of {topic} are lost, for good: run the lesson again to start over.",
     )
     return f"topic {topic} has a leader, and all {verdict.acknowledged} acknowledged records are there."
+
+
+def _leader(cluster: Cluster, topic: str) -> int:
+    """Return the leader's id, or -1; a broker that was just killed leads until the cluster has noticed."""
+    running = {broker.id for broker in cluster.brokers if broker.state == "running"}
+    return wait_until(
+        lambda: int(cluster.partitions(topic)["leader"].iloc[0]),
+        lambda leader: leader < 0 or leader in running,
+        what=f"a leader of {topic} that runs, or none",
+    )
 
 
 def _expect_at_least_two(topic: str, least: int) -> None:
