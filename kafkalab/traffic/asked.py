@@ -103,10 +103,12 @@ class Asked:
         _check_number("deadline", self.deadline, 1e6, "seconds")
         if not all(isinstance(group, Group) for group in self.consumers):
             raise InvalidArgument(f"consumers={self.consumers!r} is not possible: give a list of traffic.Group.")
+        if self.faults is not None and not (hasattr(self.faults, "running") and hasattr(self.faults, "firings")):
+            raise InvalidArgument(f"faults={self.faults!r} is no schedule: put faults into faults.Schedule(...).")
         self._check_topics()
 
     def _check_records(self) -> None:
-        if not isinstance(self.source, Iterable | Source):
+        if not isinstance(self.source, Iterable | Source) or isinstance(self.source, str | bytes):
             raise InvalidArgument(f"source={self.source!r} is no source: give one of kafkalab.simulation, or records.")
         if self.records is not None:
             _check_count("records", self.records, 0, 10**12)

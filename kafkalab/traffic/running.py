@@ -37,18 +37,26 @@ class Run:
     def __init__(self, cluster: Cluster, asked: Asked, ledger: Ledger, *, progress: bool | None) -> None:
         self.ledger = ledger
         self._conductor = Conductor(cluster, asked, ledger, progress=progress)
-        self._thread = threading.Thread(target=self._conductor.conduct, name="kafkalab-traffic", daemon=True)
+        self._thread = threading.Thread(target=self._conduct, name="kafkalab-traffic", daemon=True)
+        # Not the thread itself is waited for: Ctrl-C during its join() makes Python 3.11 take it for ended.
+        self._ended = threading.Event()
 
     def _start(self) -> None:
         self._conductor.prepare()
         self._thread.start()
+
+    def _conduct(self) -> None:
+        try:
+            self._conductor.conduct()
+        finally:
+            self._ended.set()
 
     # ---- while it runs ----------------------------------------------------------------------------------------
 
     @property
     def running(self) -> bool:
         """Whether it still sends, or waits for outcomes."""
-        return self._thread.is_alive()
+        return not self._ended.is_set()
 
     @property
     def topics(self) -> dict[str, str]:
@@ -70,12 +78,12 @@ class Run:
             WaitTimeout: it still runs.
         """
         limit = None if timeout is None else time.monotonic() + timeout
-        while self._thread.is_alive():
+        while self.running:
             left = _LOOK_SECONDS if limit is None else min(_LOOK_SECONDS, limit - time.monotonic())
             if left <= 0:
                 seen = self.observe()
                 raise WaitTimeout(f"the traffic still runs after {timeout:g} s: stop() it, or wait longer.", seen)
-            self._thread.join(left)
+            self._ended.wait(left)
         self._raise()
         return self
 
@@ -94,9 +102,9 @@ class Run:
 
     def _end(self, timeout: float = _STOP_SECONDS) -> None:
         self._conductor.signals.halt.set()
-        self._thread.join(timeout)
+        self._ended.wait(timeout)
         self._conductor.signals.abandon.set()
-        self._thread.join()
+        self._ended.wait()
 
     def _raise(self) -> None:
         error = self._conductor.error

@@ -126,8 +126,11 @@ class KafkaPythonSender(Sender):
         states = list(map(attrgetter("is_done"), self._futures))
         left = list(map(not_, states))
         done, sequences = list(compress(self._futures, states)), list(compress(self._sequences, states))
-        self._futures = deque(compress(self._futures, left))
-        self._sequences = deque(compress(self._sequences, left))
+        # In place: a chunk that waits for room is being handed over meanwhile, and goes on to append to these.
+        for column in (self._futures, self._sequences):
+            kept = list(compress(column, left))
+            column.clear()
+            column.extend(kept)
         self._scanned_at = time.monotonic()
         return done, sequences
 

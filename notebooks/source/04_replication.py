@@ -132,14 +132,14 @@ for number, panel in enumerate(axes):
 axes[0].set_title("records acknowledged per 0.1 s; broker 1 killed (line), new leader seen (dashed)")
 axes[2].set_xlabel("seconds since the kill")
 silent = [number for number in range(3) if np.diff(np.sort(since[number])).max() > 1]
-show(figure, alt=f"Records acknowledged per 0.1 s. Partitions {silent} stop at the kill until there is a new leader.")
+show(figure, alt=f"Records acknowledged per 0.1 s. Partitions {silent} stop at the kill and go on seconds later.")
 guess.compare({0: "none", 1: "only partition 0", 3: "all three"}[len(silent)])
 
 # %% [markdown]
 # All three, although two leaders were alive. `acks=all` waits for every in-sync replica, and broker 1 was one in each
 # partition until the controller took it out. (Here a broker counts as dead after two seconds without a heartbeat;
-# Kafka's default, `broker.session.timeout.ms`, is nine.) Then everything went on, and what the producer had kept
-# meanwhile came in one burst.
+# Kafka's default, `broker.session.timeout.ms`, is nine.) Then everything went on, and the producer caught up on
+# what it had kept meanwhile.
 #
 # ## The verdict
 # Was anything lost?
@@ -295,7 +295,7 @@ for topic in (loose, strict, invoices):
 # broker has. Broker 3 is in pieces and must stay off.
 
 # %% exercise="04.refused-write"
-...
+# Make invoices take writes again.
 ### BEGIN SOLUTION
 settings = f"--alter --entity-type topics --entity-name {invoices} --add-config min.insync.replicas=2"
 cluster.kafka_tool("kafka-configs", *settings.split())
@@ -373,7 +373,7 @@ ledgers[loose].verify(cluster)
 # **Exercise 4.** `accounts` has no leader either, and there every record counts. Bring it back without losing one.
 
 # %% exercise="04.without-loss"
-...
+# Bring accounts back.
 ### BEGIN SOLUTION
 cluster.broker(1).start()
 ### END SOLUTION

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from kafkalab import Cluster, traffic
 from kafkalab.errors import InvalidArgument, TrafficFailed, WaitTimeout
 from kafkalab.ledger import Ledger
 from kafkalab.simulation.source import Record
+from kafkalab.traffic import with_kafka_python
 from kafkalab.waiting import wait_until
 
 pytestmark = pytest.mark.integration
@@ -102,6 +104,34 @@ def test_simulated_time_sets_the_pace(cluster: Cluster, topic: str) -> None:
     run = traffic.run(cluster, records(topic, 400, step_ms=100), speed=20)
     sent_at = run.ledger.sent_times()
     assert sent_at[-1] - sent_at[0] == pytest.approx(399 * 0.1 / 20, rel=0.1)
+
+
+@pytest.mark.parametrize("late", ["late-one", "late-two"])
+def test_a_topic_met_in_the_middle_costs_no_acknowledgement(
+    cluster: Cluster, late: str, topic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Nothing is known of a new topic: the client waits for room, and what is done meanwhile is looked through.
+    monkeypatch.setattr(with_kafka_python, "_BLOCK_MS", 1)
+    monkeypatch.setattr(with_kafka_python, "_SCAN_SECONDS", -1.0)
+    mixed = [*records(topic, 71), *records(late, 1), *records(topic, 428)]
+    run = traffic.run(cluster, mixed, rate=1000)
+    assert run.ledger.counts == (500, 500, 0)
+
+
+def test_ctrl_c_while_it_is_waited_for_leaves_it_to_be_stopped(
+    cluster: Cluster, topic: str, interruptible: None
+) -> None:
+    run = traffic.start(cluster, records(topic), rate=2000)
+    wait_until(lambda: run.observe().acknowledged, lambda count: count > 300, what="the first 300 acknowledgements")
+    timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        run.wait()
+    assert run.running
+    run.stop()
+    verdict = run.ledger.verify(cluster)
+    assert verdict.clean, verdict
+    assert (verdict.unknown, verdict.foreign, verdict.stored) == (0, 0, verdict.sent)
 
 
 @both

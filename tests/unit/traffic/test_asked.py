@@ -45,6 +45,8 @@ class Silent(Source):
         ({"deadline": 0}, "deadline=0 is not possible"),
         ({"consumers": ["readers"]}, r"consumers=\['readers'\] is not possible"),
         ({"source": 17}, "source=17 is no source"),
+        ({"source": "stocks"}, "source='stocks' is no source"),
+        ({"faults": "kill"}, r"faults='kill' is no schedule: put faults into faults.Schedule\(\.\.\.\)"),
         ({"topics": {"reading": 3}}, "topics='reading' is none of the source's: choose from readings, alarms"),
         ({"topics": {"readings": "many"}}, "topics='many' is not possible: give a number of partitions"),
         ({"topics": {"readings": {"replicas": 2}}}, "give partitions, replication_factor, config"),
