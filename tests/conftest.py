@@ -22,6 +22,7 @@ import pytest
 
 from kafkalab.errors import WaitTimeout
 from kafkalab.waiting import wait_until
+from tests.kafka_python import close_what_was_not_connected
 
 ROOT = pytest.StashKey[Path]()
 GRACE = 5.0  # seconds for what is ending to have ended; the promise is two, on a machine that is not busy
@@ -30,6 +31,7 @@ PLATFORM = "platform: "  # how the reason of a skip begins that no installation 
 # The same examples in every run, and no deadline that a busy machine could miss.
 hypothesis.settings.register_profile("kafkalab", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("kafkalab")
+close_what_was_not_connected()
 
 
 @pytest.fixture(scope="session")

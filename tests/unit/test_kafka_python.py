@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import socket
+import types
+from collections.abc import Generator
+from typing import Any
+
+import pytest
+from kafka.errors import KafkaConnectionError
+from kafka.net.inet import KafkaNetSocket
+
+
+class Waiting:
+    """An event loop of kafka-python whose client ends while a socket connects."""
+
+    @types.coroutine
+    def wait_write(self, sock: socket.socket, timeout_at: float | None = None) -> Generator[str, None, None]:
+        yield "not yet"
+
+
+class Slow(KafkaNetSocket):  # type: ignore[misc]
+    SCHEMES: tuple[str, ...] = ()
+
+    def connect_ex(self, sock: socket.socket, sockaddr: Any) -> int:
+        return 115  # EINPROGRESS
+
+
+def test_a_socket_that_was_connecting_when_its_client_ended_is_closed() -> None:
+    sock = socket.socket()
+    connecting = Slow().sock_connect(Waiting(), sock, ("127.0.0.1", 1))
+    assert connecting.send(None) == "not yet"
+    connecting.close()
+    assert sock.fileno() == -1
+
+
+def test_a_socket_that_was_refused_is_closed() -> None:
+    sock = socket.socket()
+    with pytest.raises(KafkaConnectionError):
+        KafkaNetSocket().sock_connect(Waiting(), sock, ("127.0.0.1", 1)).send(None)
+    assert sock.fileno() == -1
