@@ -162,9 +162,12 @@ def _unfit(topic: str, error: Exception) -> TrafficFailed:
 
 def _connected(settings: dict[str, Any]) -> Any:
     try:
-        return KafkaProducer(**settings)
+        producer = KafkaProducer(**settings)
     except KafkaTimeoutError as error:
         servers = settings["bootstrap_servers"]
         raise TrafficFailed(f"no broker answers at {servers}: see whether the cluster runs.") from error
     except (KafkaError, AssertionError, TypeError, ValueError) as error:
         raise InvalidArgument(f"kafka-python refuses producer_config: {error}.") from error
+    # Its sender closes it. At the end of Python the library would wait for dead brokers and print a traceback.
+    producer._unregister_cleanup()  # noqa: SLF001
+    return producer
