@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-__all__ = ["KINDS", "Anomalies", "Detail", "Rows", "make_rows", "sorted_rows", "unique_places"]
+__all__ = ["KINDS", "UNCLEAN", "Anomalies", "Detail", "Rows", "make_rows", "sorted_rows", "unique_places"]
 
-#: The kinds of which every record is kept, in the order in which they are told.
-KINDS = (
+#: The counts of which each must be 0 in a clean verdict.
+UNCLEAN = (
     "lost",
     "duplicated",
     "reordered",
@@ -23,9 +23,9 @@ KINDS = (
     "failed_visible",
     "processed_twice",
     "unprocessed",
-    "expired",
-    "compacted",
 )
+#: The kinds of which every record is kept, in the order in which they are told; the last two are gone by rule.
+KINDS = (*UNCLEAN, "expired", "compacted")
 #: ``session`` is the index of a session, -1 for none; ``topic`` and ``detail`` are codes.
 _ROW = np.dtype(
     [("session", "i4"), ("sequence", "i8"), ("topic", "u2"), ("partition", "i4"), ("offset", "i8"), ("detail", "u2")]

@@ -11,22 +11,11 @@ import pandas as pd
 
 from kafkalab.errors import InvalidArgument
 from kafkalab.ledger import looks
-from kafkalab.ledger.anomalies import KINDS, Anomalies
+from kafkalab.ledger.anomalies import KINDS, UNCLEAN, Anomalies
 from kafkalab.ledger.recovery import Recovery
 
 __all__ = ["UNCLEAN", "Verdict"]
 
-#: The counts of which each must be 0 in a clean verdict.
-UNCLEAN = (
-    "lost",
-    "duplicated",
-    "reordered",
-    "changed",
-    "aborted_visible",
-    "failed_visible",
-    "processed_twice",
-    "unprocessed",
-)
 _EXAMPLES = 20
 
 
