@@ -17,7 +17,7 @@ from benchmarks.results import Measure, Result, describe, longest_gap, missing_a
 from benchmarks.soak.__main__ import SOAKS
 from benchmarks.soak.cgroup import MemoryGroup, entry, group_path, make_memory_group
 from benchmarks.soak.full_load import fencings
-from benchmarks.soak.lessons import NBVAL, lesson_files, summary
+from benchmarks.soak.lessons import NBVAL, lesson_files, seconds_of, summary
 from benchmarks.soak.outcome import Outcome
 from benchmarks.soak.starts import Starter, leftovers
 from benchmarks.stock import stock_properties
@@ -218,6 +218,15 @@ def test_nbval_is_as_strict_in_the_soak_as_in_the_makefile() -> None:
     makefile = (PROJECT / "Makefile").read_text().replace("\\\n", " ")
     (line,) = (line for line in makefile.splitlines() if line.startswith("NBVAL :="))
     assert line.split()[2:] == list(NBVAL)
+
+
+def test_the_seconds_of_a_notebook_are_those_of_its_cells() -> None:
+    cells = [("notebooks.00_a", 1.5), ("notebooks.solutions.00_a", 4), ("notebooks.00_a", 0.25)]
+    report = "".join(f'<testcase classname="{name}.ipynb" name="Cell" time="{time}"/>' for name, time in cells)
+    assert seconds_of(f"<testsuites><testsuite>{report}</testsuite></testsuites>") == {
+        "notebooks.00_a": 1.75,
+        "notebooks.solutions.00_a": 4,
+    }
 
 
 def test_lessons_and_solutions_are_found(tmp_path: Path) -> None:
