@@ -15,6 +15,7 @@
     ├── BrokerFailed                      a broker ended by itself; its last log lines are shown
     ├── ToolFailed                        one of Kafka's command-line tools failed; shows what it said
     ├── ClusterUnreachable                no broker answers at the address of a borrowed cluster
+    │   └── AccessRefused                 one answers, and does not let this client in
     ├── NotRunning                        the cluster or broker is not in a state to do that
     ├── SnapshotUnusable                  a file is no snapshot of a cluster, or is damaged, or newer than this kafkalab
     ├── TrafficFailed                     simulated traffic could not go on; what was sent so far is in its ledger
@@ -28,6 +29,7 @@ A message says in one sentence what happened, with the value, and what to do abo
 from __future__ import annotations
 
 __all__ = [
+    "AccessRefused",
     "BrokerFailed",
     "CacheProblem",
     "ClusterUnreachable",
@@ -103,6 +105,10 @@ class ToolFailed(KafkalabError):
 
 class ClusterUnreachable(KafkalabError):
     """No broker answers at the address of a borrowed cluster."""
+
+
+class AccessRefused(ClusterUnreachable):
+    """A broker of a borrowed cluster answers, and does not let this client in."""
 
 
 class NotRunning(KafkalabError):

@@ -33,13 +33,15 @@ class PatientAdmin:
     """kafka-python's admin client, made again when the broker it talks to is gone.
 
     Args:
-        servers: returns the bootstrap servers that are worth asking now; "" for none.
+        config: returns kafka-python's settings to reach those that are worth asking now; without servers for none.
         hint: says, for the message of a time-out, what is wrong with the cluster now; "" for nothing.
         request_ms: how long one broker may take for an answer; longer for requests that change something.
     """
 
-    def __init__(self, servers: Callable[[], str], hint: Callable[[], str], request_ms: int = _REQUEST_MS) -> None:
-        self._servers = servers
+    def __init__(
+        self, config: Callable[[], dict[str, Any]], hint: Callable[[], str], request_ms: int = _REQUEST_MS
+    ) -> None:
+        self._config = config
         self._hint = hint
         self._request_ms = request_ms
         self._lock = threading.RLock()
@@ -83,11 +85,11 @@ class PatientAdmin:
             raise _NotNow(error) from error
 
     def _connect(self, patience: float) -> KafkaAdminClient:
-        servers = self._servers()
-        if not servers:
+        config = self._config()
+        if not config["bootstrap_servers"]:
             raise NotRunning("no broker of this cluster is running: start one with cluster.broker(1).start().")
         return _connected(
-            bootstrap_servers=servers,
+            **config,
             request_timeout_ms=self._request_ms,
             bootstrap_timeout_ms=min(_BOOTSTRAP_MS, int(patience * 1000)),
             **QUICK_RECONNECT,

@@ -13,6 +13,7 @@ from kafka.errors import KafkaError
 
 from kafkalab.clusters.admin import QUICK_RECONNECT, PatientAdmin
 from kafkalab.clusters.clientlog import ClientLog
+from kafkalab.clusters.lodging import Lodging
 from kafkalab.clusters.log_views import LogViews
 from kafkalab.clusters.node import Node
 from kafkalab.clusters.reading import TopicReading
@@ -29,10 +30,10 @@ _CHANGE_MS = 15_000
 class Clients(LogViews):
     """What a :class:`~kafkalab.clusters.cluster.Cluster` gives to clients, and keeps of them."""
 
-    def __init__(self) -> None:
+    def __init__(self, lodging: Lodging) -> None:
         self._clients: list[Callable[[], None]] = []
-        super().__init__(PatientAdmin(self._harness_servers, self._quorum_hint))
-        self._changes = PatientAdmin(self._harness_servers, self._quorum_hint, request_ms=_CHANGE_MS)
+        super().__init__(PatientAdmin(self._harness_config, self._quorum_hint), lodging)
+        self._changes = PatientAdmin(self._harness_config, self._quorum_hint, request_ms=_CHANGE_MS)
         self._client_log = ClientLog()
 
     @property
@@ -51,11 +52,11 @@ class Clients(LogViews):
         Args:
             library: ``"kafka-python"`` for keyword arguments, ``"confluent-kafka"`` for that library's dict.
         """
-        security = self._backend.security
+        access = self._backend.access
         if library == "kafka-python":
-            return {"bootstrap_servers": self.bootstrap_servers, **(security.kafka_python() if security else {})}
+            return {"bootstrap_servers": self.bootstrap_servers, **access.kafka_python()}
         if library == "confluent-kafka":
-            return {"bootstrap.servers": self.bootstrap_servers, **(security.confluent_kafka() if security else {})}
+            return {"bootstrap.servers": self.bootstrap_servers, **access.confluent_kafka()}
         raise InvalidArgument(f"{library!r} is not a client known here: choose kafka-python or confluent-kafka.")
 
     def producer(self, **config: Any) -> KafkaProducer:
@@ -82,7 +83,7 @@ class Clients(LogViews):
         Args:
             request_ms: how long one broker may take for an answer before another is asked.
         """
-        return PatientAdmin(self._harness_servers, self._quorum_hint, request_ms)
+        return PatientAdmin(self._harness_config, self._quorum_hint, request_ms)
 
     def on_stop(self, close: Callable[[], None]) -> None:
         """Have ``close`` called when this cluster stops, while its brokers still run."""
@@ -117,10 +118,12 @@ class Clients(LogViews):
             InvalidArgument: there is no such tool.
             ToolFailed: it failed, or ran longer than ``timeout`` seconds.
         """
-        return run_tool(name, arguments, self._backend.harness_servers, stdin=stdin, timeout=timeout)
+        backend = self._backend
+        return run_tool(name, arguments, backend.harness_servers, backend.harness_access, stdin=stdin, timeout=timeout)
 
-    def _harness_servers(self) -> str:
-        return self._backend.harness_servers
+    def _harness_config(self) -> dict[str, Any]:
+        backend = self._backend
+        return {"bootstrap_servers": backend.harness_servers, **backend.harness_access.kafka_python()}
 
     def _quorum_hint(self) -> str:
         missing = [node for node in self.controllers if node.state != "running"]
@@ -133,9 +136,11 @@ class Clients(LogViews):
         )
 
     def _close_clients(self) -> None:
-        self._admin.close()
-        self._changes.close()
         while self._clients:
             # A client whose brokers are dead cannot say goodbye; that is no news while the cluster ends.
             with contextlib.suppress(KafkaError):
                 self._clients.pop()()
+
+    def _close_admins(self) -> None:
+        self._admin.close()
+        self._changes.close()

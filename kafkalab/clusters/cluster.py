@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, Unpack
 
 from kafkalab.clusters import display
+from kafkalab.clusters.access import Access, AccessArguments
 from kafkalab.clusters.backends.base import Backend
 from kafkalab.clusters.backends.external import ExternalBackend
 from kafkalab.clusters.backends.local import LocalBackend
 from kafkalab.clusters.clients import Clients
 from kafkalab.clusters.distribution import KAFKA_VERSION
+from kafkalab.clusters.lodging import LeftBehind, Lodging, fresh_prefix
 from kafkalab.clusters.memory import check_fits
 from kafkalab.clusters.metadata import View
 from kafkalab.clusters.node import Node
@@ -27,7 +30,9 @@ from kafkalab.errors import InvalidArgument, NotRunning
 __all__ = ["Cluster"]
 
 BACKEND_VARIABLE = "KAFKALAB_BACKEND"
-_BACKENDS = ("local",)
+SERVERS_VARIABLE = "KAFKALAB_BOOTSTRAP_SERVERS"
+PREFIX_VARIABLE = "KAFKALAB_PREFIX"
+_BACKENDS = ("local", "external")
 _START_SECONDS = 60.0
 _START_SECONDS_PER_NODE = 5.0
 _CONNECT_SECONDS = 10.0
@@ -49,7 +54,10 @@ class Cluster(Clients, Snapshots):
             (SCRAM-SHA-512), on the listener for clients; :meth:`client_config` holds what they need.
         proxied: put a proxy in front of every listener, so that a broker's network can be cut (``isolate``) and
             slowed (``slow``).
-        backend: ``"local"``; by default the environment variable ``KAFKALAB_BACKEND``, else local.
+        backend: ``"local"``, or ``"external"`` to borrow what the environment names: ``KAFKALAB_BOOTSTRAP_SERVERS``,
+            the variables of :data:`kafkalab.clusters.access.VARIABLES`, and ``KAFKALAB_PREFIX`` (by default a fresh
+            one); see :meth:`connect`. By default ``KAFKALAB_BACKEND``, else external where there is such an address,
+            else local.
 
     Raises:
         InvalidArgument: a value that cannot be right; nothing was started.
@@ -66,37 +74,64 @@ class Cluster(Clients, Snapshots):
         proxied: bool = False,
         backend: str | None = None,
     ) -> None:
-        chosen = backend or os.environ.get(BACKEND_VARIABLE) or "local"
-        if chosen not in _BACKENDS:
-            raise InvalidArgument(f"backend={chosen!r} is not there: choose from {', '.join(_BACKENDS)}.")
+        self._kind = _chosen_backend(backend)
         self._spec = ClusterSpec(brokers, controllers, check_overrides(properties or {}), port, security, proxied)
         self._running: Backend | None = None
         self._was_stopped = False
-        super().__init__()
+        super().__init__(Lodging())
 
     @classmethod
-    def connect(cls, bootstrap_servers: str, timeout: float = _CONNECT_SECONDS) -> Self:
-        """Borrow an existing Apache Kafka cluster, whoever runs it; ``stop`` gives it back as it is.
+    def connect(
+        cls,
+        bootstrap_servers: str,
+        timeout: float = _CONNECT_SECONDS,
+        *,
+        prefix: str = "",
+        **access: Unpack[AccessArguments],
+    ) -> Self:
+        """Borrow an existing Apache Kafka cluster, whoever runs it; ``stop`` gives it back.
 
         Everything that needs no control of its processes works on it; the rest raises ``UnsupportedByBackend``.
-        Its listeners have to be plain (no TLS, no passwords).
+
+        .. code-block:: python
+
+            Cluster.connect("127.0.0.1:9092")
+            Cluster.connect("kafka.example:9093", prefix="anna-", username="anna", password=..., ca_file="ca.pem")
 
         Args:
             bootstrap_servers: ``host:port`` of some brokers, joined by commas.
             timeout: seconds within which one of them has to answer.
+            prefix: what the names of topics, groups and transactions begin with. Views show what has it, without it;
+                at the end the topics that were made through this object are deleted, and the groups that have it.
+                With "" names are what was asked for, and all of it stays.
+            access: what the brokers ask of a client: protocol, mechanism, username, password, ca_file, cert_file,
+                key_file; see :class:`kafkalab.clusters.access.Access`. Nothing for a plain cluster.
 
         Raises:
-            InvalidArgument: that is no list of addresses.
+            InvalidArgument: that is no list of addresses, or the rest does not fit together.
+            AccessRefused: a broker answered, and does not let this client in.
             ClusterUnreachable: no broker answered in time.
         """
-        cluster = cls()
-        cluster._running = ExternalBackend(bootstrap_servers)
-        try:
-            cluster._running.start(timeout)
-        except BaseException:
-            cluster.stop()
-            raise
+        cluster = cls(backend="external")
+        cluster._borrow(bootstrap_servers, prefix, Access.checked(access), timeout)
         return cluster
+
+    def _borrow(self, servers: str, prefix: str, access: Access, timeout: float) -> None:
+        lodging = Lodging(prefix)
+        self._running = ExternalBackend(servers, access)
+        try:
+            self._running.start(timeout)
+        except BaseException:
+            self.stop()
+            raise
+        self._lodging = lodging
+
+    def _borrow_from_environment(self, timeout: float) -> None:
+        servers = os.environ.get(SERVERS_VARIABLE)
+        if not servers:
+            raise InvalidArgument(f"backend='external' needs an address: set {SERVERS_VARIABLE} to host:port.")
+        prefix = os.environ.get(PREFIX_VARIABLE) or fresh_prefix()
+        self._borrow(servers, prefix, Access.from_environment(os.environ), timeout)
 
     # ---- life -------------------------------------------------------------------------------------------------
 
@@ -119,6 +154,9 @@ class Cluster(Clients, Snapshots):
             raise NotRunning("this cluster was stopped, and its data is gone: make a new one with Cluster().")
         if self._running is not None:
             raise NotRunning("this cluster runs already: use it, or make another with Cluster().")
+        if self._kind == "external":
+            self._borrow_from_environment(timeout or _CONNECT_SECONDS)
+            return self
         nodes = len(self._spec.nodes)
         check_fits(nodes)
         self._running = LocalBackend(self._spec, prepared_startup(), archive=self._archive)
@@ -135,11 +173,22 @@ class Cluster(Clients, Snapshots):
         """End all nodes and remove their files; returns when that is done. May be called again."""
         if self._running is None:
             return
-        backend, self._running = self._running, None
-        self._was_stopped = True
+        left: list[str] = []
         try:
             self._close_clients()
+            left = self._lodging.clear(self._changes)
         finally:
+            self._end()
+        if left:
+            warnings.warn(
+                f"could not delete {', '.join(left)}: delete these topics yourself.", LeftBehind, stacklevel=2
+            )
+
+    def _end(self) -> None:
+        backend, self._running = self._running, None
+        self._was_stopped = True
+        self._close_admins()
+        if backend is not None:
             backend.close()
 
     def __enter__(self) -> Self:
@@ -220,10 +269,8 @@ class Cluster(Clients, Snapshots):
     # ---- topics -----------------------------------------------------------------------------------------------
 
     def name(self, base: str) -> str:
-        """Return the name to use for a group or a transactional id; here it is ``base`` itself."""
-        if not isinstance(base, str) or not base:
-            raise InvalidArgument(f"{base!r} cannot be a name: give a text of at least one character.")
-        return base
+        """Return the name to use for a group or a transactional id: ``base``, with the prefix where there is one."""
+        return self._lodging.name(base)
 
     def create_topic(
         self,
@@ -249,6 +296,7 @@ class Cluster(Clients, Snapshots):
         """
         running = [broker.id for broker in self.brokers if broker.state == "running"]
         topic = NewTopic.checked(self.name(name), partitions, replication_factor, config, running)
+        self._lodging.note(topic.name)
         create_topic(self._changes, self._backend, topic)
         return topic.name
 
@@ -278,3 +326,11 @@ class Cluster(Clients, Snapshots):
 
     def _repr_html_(self) -> str:
         return display.as_html(self._title(), self._nodes())
+
+
+def _chosen_backend(backend: str | None) -> str:
+    default = "external" if os.environ.get(SERVERS_VARIABLE) else "local"
+    chosen = backend or os.environ.get(BACKEND_VARIABLE) or default
+    if chosen not in _BACKENDS:
+        raise InvalidArgument(f"backend={chosen!r} is not there: choose from {', '.join(_BACKENDS)}.")
+    return chosen

@@ -38,6 +38,8 @@ _OWN = frozenset(
 )
 # Kafka composes these names at run time, so no list can hold them.
 _OPEN_PREFIXES = ("listener.name.",)
+# The authorizer reads these by itself (org.apache.kafka.metadata.authorizer.StandardAuthorizer).
+_OF_THE_AUTHORIZER = frozenset({"super.users", "allow.everyone.if.no.acl.found"})
 
 
 @dataclass(frozen=True)
@@ -158,6 +160,8 @@ def _small_cluster(spec: ClusterSpec) -> dict[str, str]:
         "group.initial.rebalance.delay.ms": "0",
         # Simulated records carry times of the past: the default seven days would delete them at once.
         "log.retention.ms": "-1",
+        # Retention first looks 30 s after a start, whatever its interval: too late for a learner who set that.
+        "log.initial.task.delay.ms": "500",
     }
 
 
@@ -220,9 +224,10 @@ def check_overrides(properties: Mapping[str, object]) -> dict[str, str]:
 def _check_name(name: object) -> str:
     if name in _OWN:
         raise InvalidArgument(f"property {name!r} is set by kafkalab itself: leave it out.")
-    if isinstance(name, str) and (name in known_properties() or name.startswith(_OPEN_PREFIXES)):
+    known = known_properties() | _OF_THE_AUTHORIZER
+    if isinstance(name, str) and (name in known or name.startswith(_OPEN_PREFIXES)):
         return name
-    near = difflib.get_close_matches(str(name), known_properties(), n=1)
+    near = difflib.get_close_matches(str(name), known, n=1)
     hint = f"did you mean {near[0]!r}?" if near else "see Kafka's documentation, Broker Configs, for the names."
     raise InvalidArgument(f"{name!r} is not a broker property of Kafka: {hint}")
 

@@ -1,4 +1,4 @@
-"""TLS and a SCRAM user for the clients' listener: a CA, the brokers' certificate, and what a client needs of them.
+"""TLS and a SCRAM user for the clients' listener of our own clusters: a CA, the brokers' certificate, a password.
 
 The brokers' own traffic and the harness keep a plain listener on loopback, so that views and faults work the same
 on every cluster. Sources: Kafka's documentation, "Security"; KIP-651 (PEM stores), KIP-84 (SCRAM).
@@ -10,8 +10,8 @@ import secrets
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from kafkalab.clusters.access import Access
 from kafkalab.errors import InvalidArgument
 
 __all__ = ["MECHANISM", "SASL_TLS", "Security", "check_security"]
@@ -35,7 +35,7 @@ def check_security(name: object) -> str | None:
 
 @dataclass(frozen=True)
 class Security:
-    """What one secured cluster is reached with.
+    """What secures one cluster.
 
     Attributes:
         ca_file: the certificate authority a client has to trust (PEM).
@@ -97,22 +97,7 @@ class Security:
             "listener.name.sasl_ssl.ssl.keystore.location": str(self.keystore),
         }
 
-    def kafka_python(self) -> dict[str, Any]:
-        """Return the keyword arguments of a kafka-python client."""
-        return {
-            "security_protocol": "SASL_SSL",
-            "sasl_mechanism": MECHANISM,
-            "sasl_plain_username": self.username,
-            "sasl_plain_password": self.password,
-            "ssl_cafile": str(self.ca_file),
-        }
-
-    def confluent_kafka(self) -> dict[str, Any]:
-        """Return the settings of a confluent-kafka (librdkafka) client."""
-        return {
-            "security.protocol": "SASL_SSL",
-            "sasl.mechanism": MECHANISM,
-            "sasl.username": self.username,
-            "sasl.password": self.password,
-            "ssl.ca.location": str(self.ca_file),
-        }
+    @property
+    def access(self) -> Access:
+        """What a client gets in with."""
+        return Access("SASL_SSL", MECHANISM, self.username, self.password, self.ca_file)

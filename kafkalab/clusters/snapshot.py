@@ -102,7 +102,7 @@ class Snapshots(ABC):
             nodes=backend.nodes,
             stopped=frozenset(node.id for node in backend.nodes if backend.state(node.id) == "stopped"),
             partitions=partitions,
-            password=backend.security.password if backend.security else None,
+            password=backend.access.password,
             generation=backend.generation,
         )
 

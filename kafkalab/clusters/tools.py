@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import re
 import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 
+from kafkalab.clusters.access import PLAINTEXT, Access
 from kafkalab.clusters.distribution import Jars, broker_jars, find_java, tools_jars
+from kafkalab.clusters.properties import render
 from kafkalab.errors import InvalidArgument, ToolFailed
 
 __all__ = ["TOOLS", "run_tool"]
@@ -41,7 +46,15 @@ _VIA_PROPERTIES = frozenset({"kafka-producer-perf-test"})
 _FLAGS = ("-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData", "-Xlog:disable")
 
 
-def run_tool(name: str, arguments: tuple[str, ...], servers: str, *, stdin: str = "", timeout: float = 60.0) -> str:
+def run_tool(
+    name: str,
+    arguments: tuple[str, ...],
+    servers: str,
+    access: Access = PLAINTEXT,
+    *,
+    stdin: str = "",
+    timeout: float = 60.0,
+) -> str:
     """Run one tool on the cluster at ``servers`` and return what it printed to stdout.
 
     Raises:
@@ -52,7 +65,12 @@ def run_tool(name: str, arguments: tuple[str, ...], servers: str, *, stdin: str 
     if main_class is None:
         raise InvalidArgument(f"{name!r} is not one of Kafka's tools here: choose from {', '.join(TOOLS)}.")
     command = [str(find_java().executable), *_FLAGS, "-cp", _jars_with(main_class).class_path, main_class]
-    command += [*_server_arguments(name, arguments, servers), *arguments]
+    with _config_arguments(name, access) as config:
+        command += [*_server_arguments(name, arguments, servers), *config, *arguments]
+        return _output(name, command, stdin, timeout)
+
+
+def _output(name: str, command: list[str], stdin: str, timeout: float) -> str:
     try:
         done = subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=timeout, check=False)
     except subprocess.TimeoutExpired as error:
@@ -76,6 +94,19 @@ def _server_arguments(name: str, arguments: tuple[str, ...], servers: str) -> li
     if name in _VIA_PROPERTIES:
         return ["--command-property", f"bootstrap.servers={servers}"]
     return ["--bootstrap-server", servers]
+
+
+@contextmanager
+def _config_arguments(name: str, access: Access) -> Iterator[list[str]]:
+    """Give the arguments that let the tool in, while a file that only we can read has the password."""
+    settings = access.java()
+    if not settings or name in _WITHOUT_SERVERS:
+        yield []
+        return
+    with tempfile.NamedTemporaryFile("w", prefix="kafkalab-", suffix=".properties") as file:
+        file.write(render(settings))
+        file.flush()
+        yield ["--config" if name == "kafka-cluster" else "--command-config", file.name]
 
 
 def _last_words(stdout: str, stderr: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from kafka.errors import TopicAlreadyExistsError, for_code
+from kafka.errors import KafkaError, NoError, TopicAlreadyExistsError, for_code
 
 from kafkalab.clusters.admin import PatientAdmin
 from kafkalab.clusters.backends.base import Backend
@@ -75,19 +75,7 @@ def create_topic(admin: PatientAdmin, backend: Backend, topic: NewTopic) -> None
         TopicExists: there is such a topic.
         InvalidArgument: Kafka refuses; its own reason is in the message.
     """
-    request = {topic.name: {"assignments": topic.assignments, "configs": topic.config}}
-    attempts = 0
-
-    def create(client: Any) -> Any:
-        nonlocal attempts
-        attempts += 1
-        return client.create_topics(request, raise_errors=False)
-
-    (result,) = admin.ask(create)["topics"]
-    error = for_code(result["error_code"])
-    # Asked again because the first answer was lost with its broker: then it was this call that made the topic.
-    if not (error is TopicAlreadyExistsError and attempts > 1):
-        _raise_for(topic, error, result["error_message"])
+    _Creation(topic).run(admin)
     wait_until(
         lambda: backend.views([topic.name]),
         lambda views: bool(views) and all(_is_ready(view, topic) for view in views.values()),
@@ -97,11 +85,52 @@ def create_topic(admin: PatientAdmin, backend: Backend, topic: NewTopic) -> None
     )
 
 
-def _raise_for(topic: NewTopic, error: type[Exception], message: str | None) -> None:
-    if error is TopicAlreadyExistsError:
-        raise TopicExists(f"topic {topic.name!r} exists already: choose another name, or use it as it is.")
-    if message:
-        raise InvalidArgument(f"Kafka refuses topic {topic.name!r}: {message}")
+class _Creation:
+    """The creation of one topic, which tells its own topic from one that was there before.
+
+    A request may be carried out and asked again all the same: by us when the answer is lost with a broker, and, unseen
+    by any client, by the broker that forwards it (KIP-590) when the active controller resigns between the deed and
+    the answer. The second answer is then that the topic exists. So the controller is asked first without doing it
+    (``validate_only``): where it would have created the topic, a topic that exists afterwards is the one asked for.
+    """
+
+    def __init__(self, topic: NewTopic) -> None:
+        self._topic = topic
+        self._request = {topic.name: {"assignments": topic.assignments, "configs": topic.config}}
+        self._is_free = False
+
+    def run(self, admin: PatientAdmin) -> None:
+        # One question for both: what other threads of this cluster create comes before the first, or after the second.
+        admin.ask(self._ask)
+
+    def _ask(self, client: Any) -> None:
+        if not self._is_free:
+            self._raise_for(*_answer(client.create_topics(self._request, validate_only=True, raise_errors=False)))
+            self._is_free = True
+        error, message = _answer(client.create_topics(self._request, raise_errors=False))
+        if error is not TopicAlreadyExistsError:
+            self._raise_for(error, message)
+
+    def _raise_for(self, error: type[KafkaError], message: str) -> None:
+        name = self._topic.name
+        if error is TopicAlreadyExistsError:
+            raise TopicExists(f"topic {name!r} exists already: choose another name, or use it as it is.")
+        if error is not NoError:
+            raise InvalidArgument(f"Kafka refuses topic {name!r}: {message}")
+
+
+def _answer(response: Any) -> tuple[type[KafkaError], str]:
+    """Return the error and its message for the one topic asked for.
+
+    Raises:
+        KafkaError: asked again, it may answer otherwise.
+    """
+    (result,) = response["topics"]
+    error: type[KafkaError] = for_code(result["error_code"])
+    message = result["error_message"] or error.__name__
+    if error is not NoError and error.retriable:
+        raise error(message)
+    return error, message
 
 
 def _is_ready(view: View | OSError, topic: NewTopic) -> bool:

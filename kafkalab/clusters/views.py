@@ -6,6 +6,7 @@ import pandas as pd
 
 from kafkalab.clusters import members, replicas, tables
 from kafkalab.clusters.admin import PatientAdmin
+from kafkalab.clusters.lodging import Lodging
 from kafkalab.waiting import wait_until
 
 __all__ = ["Views"]
@@ -17,16 +18,20 @@ class Views:
     Each has fixed columns and dtypes, is sorted, and never shows a port, a process id or a time. Each raises
     ``NotRunning`` where no broker runs.
 
+    On a borrowed cluster with a prefix they show what has it, without it.
+
     Args:
         admin: asks the cluster.
+        lodging: whose names are shown.
     """
 
-    def __init__(self, admin: PatientAdmin) -> None:
+    def __init__(self, admin: PatientAdmin, lodging: Lodging) -> None:
         self._admin = admin
+        self._lodging = lodging
 
     def topics(self) -> pd.DataFrame:
         """Return one row per topic: topic (str), partitions, replication_factor (int64)."""
-        return self._admin.ask(tables.topics)
+        return self._lodging.shown(self._admin.ask(tables.topics))
 
     def partitions(self, topic: str | None = None) -> pd.DataFrame:
         """Return one row per partition: topic, partition, leader (-1 for none), replicas, isr (tuples of ids).
@@ -35,7 +40,7 @@ class Views:
             InvalidArgument: there is no such topic.
             WaitTimeout: no broker answered within 30 seconds, as for every view.
         """
-        return self._admin.ask(lambda admin: tables.partitions(admin, topic))
+        return self._lodging.shown(self._admin.ask(lambda admin: tables.partitions(admin, topic)))
 
     def replicas(self, topic: str | None = None) -> pd.DataFrame:
         """Return one row per replica: topic, partition, broker, role, in_sync, log_end, high_watermark.
@@ -45,11 +50,11 @@ class Views:
         Raises:
             InvalidArgument: there is no such topic.
         """
-        return self._admin.ask(lambda admin: replicas.replicas(admin, topic))
+        return self._lodging.shown(self._admin.ask(lambda admin: replicas.replicas(admin, topic)))
 
     def groups(self) -> pd.DataFrame:
         """Return one row per consumer group: group, state, protocol, members, partitions (assigned ones)."""
-        return self._admin.ask(tables.groups)
+        return self._lodging.shown(self._admin.ask(tables.groups), "group")
 
     def members(self, group: str) -> pd.DataFrame:
         """Return one row per member and partition it reads: member, client_id, instance_id, topic, partition.
@@ -60,7 +65,7 @@ class Views:
         Raises:
             InvalidArgument: there is no such group.
         """
-        return self._admin.ask(lambda admin: members.members(admin, group))
+        return self._lodging.shown(self._admin.ask(lambda admin: members.members(admin, group)))
 
     def lag(self, group: str) -> pd.DataFrame:
         """Return one row per partition the group has committed: topic, partition, committed, end, lag (records).
@@ -68,7 +73,7 @@ class Views:
         Raises:
             InvalidArgument: there is no such group.
         """
-        return self._admin.ask(lambda admin: tables.lag(admin, group))
+        return self._lodging.shown(self._admin.ask(lambda admin: tables.lag(admin, group)))
 
     def quorum(self) -> pd.DataFrame:
         """Return one row per node of the metadata quorum: node, role, log_end, behind (records of metadata)."""

@@ -168,7 +168,8 @@ class GroupRun:
             lag = self._cluster.lag(self._name)
         except InvalidArgument:  # nobody has joined yet
             return sum(ends.values())
-        committed = dict(zip(zip(lag["topic"], lag["partition"], strict=True), lag["committed"], strict=True))
+        topics = map(self._cluster.name, lag["topic"])  # on a borrowed cluster views leave the prefix out
+        committed = dict(zip(zip(topics, lag["partition"], strict=True), lag["committed"], strict=True))
         return sum(max(0, end - committed.get(key, 0)) for key, end in ends.items())
 
     def end(self) -> None:

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
+from kafkalab.clusters.access import PLAINTEXT, Access
 from kafkalab.clusters.metadata import View
 from kafkalab.clusters.proxy import Link
-from kafkalab.clusters.security import Security
 from kafkalab.clusters.spec import NodeSpec
 from kafkalab.errors import UnsupportedByBackend
 
@@ -42,13 +42,18 @@ class Backend(ABC):
 
     @property
     @abstractmethod
-    def harness_servers(self) -> str:
-        """``host:port`` of every running broker's plain listener, joined by commas; "" where none runs."""
+    def access(self) -> Access:
+        """What clients need besides the servers."""
 
     @property
     @abstractmethod
-    def security(self) -> Security | None:
-        """What clients need besides the servers; None on a plain cluster."""
+    def harness_servers(self) -> str:
+        """``host:port`` of every running broker for the harness, joined by commas; "" where none runs."""
+
+    @property
+    def harness_access(self) -> Access:
+        """What the harness needs besides its servers: nothing, where it has a plain listener of its own."""
+        return PLAINTEXT
 
     @abstractmethod
     def start(self, timeout: float) -> None:

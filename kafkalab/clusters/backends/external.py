@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient
+
+from kafkalab.clusters.access import Access
 from kafkalab.clusters.admin import PatientAdmin
 from kafkalab.clusters.backends.base import Backend, NodeState
-from kafkalab.clusters.metadata import View
+from kafkalab.clusters.metadata import PartitionView, View
 from kafkalab.clusters.proxy import Link
-from kafkalab.clusters.security import Security
+from kafkalab.clusters.reading import LOGGER, QUICK_RECONNECT
 from kafkalab.clusters.spec import NodeSpec
-from kafkalab.errors import ClusterUnreachable, InvalidArgument, UnsupportedByBackend, WaitTimeout
+from kafkalab.errors import AccessRefused, ClusterUnreachable, InvalidArgument, UnsupportedByBackend, WaitTimeout
+from kafkalab.waiting import wait_until
 
 __all__ = ["ExternalBackend"]
 
+# What librdkafka calls a wrong password, a user that is unknown, and a certificate that one of the two does not trust.
+_REFUSALS = frozenset({KafkaError._AUTHENTICATION, KafkaError._SSL})  # noqa: SLF001
+_LOOK_SECONDS = 0.5
 _ADDRESS = re.compile(r"(\[[0-9a-fA-F:]+\]|[^\s:,\[\]]+):([1-9][0-9]{0,4})")
 
 
@@ -25,14 +33,18 @@ class ExternalBackend(Backend):
 
     Args:
         bootstrap_servers: ``host:port`` of some brokers, joined by commas.
+        access: what they ask of a client.
 
     Raises:
         InvalidArgument: that is no list of addresses.
     """
 
-    def __init__(self, bootstrap_servers: str) -> None:
+    def __init__(self, bootstrap_servers: str, access: Access) -> None:
         self._servers = _checked_servers(bootstrap_servers)
-        self._admin = PatientAdmin(lambda: self._servers, lambda: "")
+        self._access = access
+        self._admin = PatientAdmin(
+            lambda: {"bootstrap_servers": self._servers, **self._access.kafka_python()}, lambda: ""
+        )
         self._known: dict[int, NodeSpec] = {}
 
     @property
@@ -55,22 +67,62 @@ class ExternalBackend(Backend):
         return self._servers
 
     @property
-    def security(self) -> Security | None:
-        return None
+    def access(self) -> Access:
+        return self._access
+
+    @property
+    def harness_access(self) -> Access:
+        return self._access
 
     def start(self, timeout: float) -> None:
-        """Look whether somebody answers, and who belongs to the cluster.
+        """Look whether somebody answers and lets us in, and who belongs to the cluster.
 
         Raises:
+            AccessRefused: a broker answered, and does not let this client in.
             ClusterUnreachable: no broker answered in time.
         """
+        self._knock(timeout)
         try:
             self._living(timeout)
         except WaitTimeout as error:
-            raise ClusterUnreachable(
-                f"no Kafka broker answered at {self._servers} within {timeout:g} s: is the cluster running, and is "
-                f"the address right? The last error: {error.last!r}"
-            ) from error
+            raise self._unreachable(timeout, repr(error.last)) from error
+
+    def _knock(self, timeout: float) -> None:
+        """Ask by confluent-kafka first: it says at once what kafka-python finds out in 30 seconds without a reason."""
+        errors: list[KafkaError] = []
+        config = {"bootstrap.servers": self._servers, **self._access.confluent_kafka(), **QUICK_RECONNECT}
+        try:
+            client = AdminClient({**config, "error_cb": errors.append}, logger=LOGGER)
+        except KafkaException as error:  # a certificate that cannot be read, say
+            raise InvalidArgument(f"with these settings there can be no client: {error.args[0].str()}") from error
+
+        def answered() -> bool:
+            try:
+                return bool(client.list_topics(timeout=_LOOK_SECONDS).brokers)
+            except KafkaException as error:
+                client.poll(0)
+                errors.append(error.args[0])
+                return False
+
+        def refusals() -> list[KafkaError]:
+            return [error for error in errors if error.code() in _REFUSALS]
+
+        try:
+            wait_until(answered, lambda yes: yes or bool(refusals()), what="an answer", timeout=timeout)
+        except WaitTimeout as error:
+            raise self._unreachable(timeout, errors[0].str()) from error
+        if refused := refusals():
+            raise AccessRefused(
+                f"the cluster at {self._servers} does not let this client in: {refused[0].str()}. Check protocol "
+                f"({self._access.protocol}), mechanism, username, password and ca_file."
+            )
+
+    def _unreachable(self, timeout: float, last: str) -> ClusterUnreachable:
+        protocol = self._access.protocol
+        return ClusterUnreachable(
+            f"no Kafka broker answered at {self._servers} within {timeout:g} s: is the cluster running, is the "
+            f"address right, and does it speak {protocol}? The last error: {last}"
+        )
 
     def _living(self, timeout: float | None = None) -> set[int]:
         """Return the ids of the brokers that the cluster knows now, and remember them."""
@@ -86,7 +138,8 @@ class ExternalBackend(Backend):
         """Return one broker's view under every id: who else may be asked is not for a guest to know."""
         found = self._admin.ask(lambda admin: admin.describe_topics(topics)) if topics else []
         living = frozenset(self._living())
-        view = View(living, True, {key: isr for topic in found for key, isr in _isr_of(topic)})
+        partitions = {key: partition for topic in found for key, partition in _partitions_of(topic)}
+        view = View(living, True, {key: each.isr for key, each in partitions.items()}, partitions)
         return dict.fromkeys(sorted(living), view)
 
     def close(self) -> None:
@@ -146,9 +199,8 @@ def _checked_servers(servers: object) -> str:
     return ",".join(parts)
 
 
-def _isr_of(topic: Mapping[str, Any]) -> list[tuple[tuple[str, int], frozenset[int]]]:
-    return [
-        ((topic["name"], partition["partition_index"]), frozenset(partition["isr_nodes"]))
-        for partition in topic["partitions"]
-        if partition["leader_id"] >= 0
-    ]
+def _partitions_of(topic: Mapping[str, Any]) -> Iterator[tuple[tuple[str, int], PartitionView]]:
+    for each in topic["partitions"]:
+        if each["leader_id"] >= 0:
+            seen = each["leader_id"], each["leader_epoch"], tuple(each["replica_nodes"]), frozenset(each["isr_nodes"])
+            yield (topic["name"], each["partition_index"]), PartitionView(*seen)

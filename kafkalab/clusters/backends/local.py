@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from kafkalab.clusters.access import PLAINTEXT, Access
 from kafkalab.clusters.archive import Archive, has_quorum
 from kafkalab.clusters.backends.base import Backend, NodeState
 from kafkalab.clusters.copying import copy_data, mark_complete
@@ -87,8 +88,8 @@ class LocalBackend(Backend):
         return ",".join(f"{LOOPBACK}:{self._addresses[node_id].plain_port}" for node_id in self._reachable_brokers())
 
     @property
-    def security(self) -> Security | None:
-        return self._security
+    def access(self) -> Access:
+        return self._security.access if self._security else PLAINTEXT
 
     def _reachable_brokers(self) -> list[int]:
         """Return who can speak for the cluster: a broker cut off from its peers runs, and knows only the past."""

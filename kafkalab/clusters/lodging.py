@@ -1,0 +1,94 @@
+"""What a guest has on a borrowed cluster: names with a prefix of its own, and topics and groups that go with it."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import secrets
+from typing import Any
+
+import pandas as pd
+from kafka.admin import MemberToRemove
+from kafka.errors import KafkaError
+
+from kafkalab.clusters.admin import PatientAdmin
+from kafkalab.errors import InvalidArgument, KafkalabError
+
+__all__ = ["LeftBehind", "Lodging", "fresh_prefix"]
+
+_PREFIX = re.compile(r"[a-zA-Z0-9._-]{0,100}")
+_CLEAR_SECONDS = 10.0
+_UNKNOWN_TOPIC = 3
+
+
+class LeftBehind(UserWarning):
+    """Topics on a borrowed cluster could not be deleted."""
+
+
+def fresh_prefix() -> str:
+    """Return a prefix that nobody else has."""
+    return f"kafkalab-{secrets.token_hex(3)}-"
+
+
+class Lodging:
+    """The names of one guest; on a cluster of our own the prefix is empty, and everything is ours.
+
+    Args:
+        prefix: what every name of a topic, a group or a transaction begins with.
+
+    Raises:
+        InvalidArgument: topics cannot be called so.
+    """
+
+    def __init__(self, prefix: str = "") -> None:
+        if not isinstance(prefix, str) or not _PREFIX.fullmatch(prefix):
+            raise InvalidArgument(
+                f"prefix={prefix!r} cannot begin a topic's name: use letters, digits, dots, underscores and hyphens, "
+                "at most 100."
+            )
+        self.prefix = prefix
+        self._topics: list[str] = []
+
+    def name(self, base: str) -> str:
+        """Return ``base`` with the prefix; a name that has it already stays as it is.
+
+        Raises:
+            InvalidArgument: that is no name.
+        """
+        if not isinstance(base, str) or not base:
+            raise InvalidArgument(f"{base!r} cannot be a name: give a text of at least one character.")
+        return base if base.startswith(self.prefix) else self.prefix + base
+
+    def shown(self, frame: pd.DataFrame, column: str = "topic") -> pd.DataFrame:
+        """Return the rows of ``frame`` whose ``column`` is ours, or empty, without the prefix."""
+        if not self.prefix:
+            return frame
+        mine = frame[frame[column].str.startswith(self.prefix) | (frame[column] == "")]
+        return mine.assign(**{column: mine[column].str.removeprefix(self.prefix)}).reset_index(drop=True)
+
+    def note(self, topic: str) -> None:
+        """Remember a topic that is about to be made: what is interrupted half-way may be there."""
+        if self.prefix:
+            self._topics.append(topic)
+
+    def clear(self, admin: PatientAdmin) -> list[str]:
+        """Delete the topics that were made, and the groups that begin with the prefix; return topics that may be left.
+
+        A cluster that does not answer is given up after ten seconds.
+        """
+        if self.prefix:
+            with contextlib.suppress(KafkaError, KafkalabError):
+                admin.ask(self._delete, _CLEAR_SECONDS)
+        return self._topics
+
+    def _delete(self, admin: Any) -> None:
+        for answer in admin.delete_topics(list(self._topics), raise_errors=False)["topics"] if self._topics else []:
+            # Somebody else may have deleted it.
+            if answer["error_code"] in {0, _UNKNOWN_TOPIC}:
+                self._topics.remove(answer["name"])
+        mine = [group["group_id"] for group in admin.list_groups() if group["group_id"].startswith(self.prefix)]
+        for group, described in (admin.describe_groups(mine) if mine else {}).items():
+            # Static members (KIP-345) do not leave when they end, and a group with members is not deleted.
+            left = [MemberToRemove(group_instance_id=each["group_instance_id"]) for each in described["members"]]
+            admin.remove_group_members(group, left)
+            admin.delete_groups([group])

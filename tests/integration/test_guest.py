@@ -1,0 +1,156 @@
+"""A borrowed cluster that is shared: names with a prefix, TLS and a password, and rights to that prefix only."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from kafka import KafkaConsumer, KafkaProducer
+from kafka.errors import TopicAuthorizationFailedError
+
+from kafkalab import Cluster, traffic
+from kafkalab.clusters import lodging
+from kafkalab.clusters.lodging import LeftBehind
+from kafkalab.clusters.ports import PortReservation
+from kafkalab.errors import AccessRefused, ClusterUnreachable, InvalidArgument
+from kafkalab.simulation import Crypto
+
+pytestmark = pytest.mark.integration
+
+USER, PASSWORD = "anna", "correct horse"
+# The owner's own listeners are plain and nobody's, so that nobody has to be a super user there.
+PROPERTIES = {
+    "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+    "super.users": "User:ANONYMOUS;User:learner",
+}
+
+
+@pytest.fixture(scope="module")
+def owner() -> Iterator[Cluster]:
+    """A secured cluster on which ``anna`` may do everything to what begins with ``anna-``, and nothing else."""
+    with Cluster(3, security="sasl-tls", properties=PROPERTIES) as cluster:
+        cluster.create_topic("somebody-elses")
+        add = f"SCRAM-SHA-512=[password={PASSWORD}]"
+        user = ("--entity-type", "users", "--entity-name", USER)
+        cluster.kafka_tool("kafka-configs", "--alter", "--add-config", add, *user)
+        mine = ("--resource-pattern-type", "prefixed", "--topic", "anna-", "--group", "anna-")
+        cluster.kafka_tool("kafka-acls", "--add", "--allow-principal", f"User:{USER}", "--operation", "All", *mine)
+        yield cluster
+
+
+@pytest.fixture
+def ca_file(owner: Cluster) -> str:
+    return str(owner.client_config()["ssl_cafile"])
+
+
+@pytest.fixture
+def anna(owner: Cluster, ca_file: str) -> Iterator[Cluster]:
+    with Cluster.connect(
+        owner.bootstrap_servers, prefix="anna-", username=USER, password=PASSWORD, ca_file=ca_file
+    ) as cluster:
+        yield cluster
+
+
+def test_with_rights_to_a_prefix_one_works_as_on_a_cluster_of_ones_own(owner: Cluster, anna: Cluster) -> None:
+    topic = anna.create_topic("orders", partitions=3)
+    assert topic == "anna-orders"
+    with KafkaProducer(**anna.client_config()) as producer:
+        producer.send(topic, b"one", partition=2).get(timeout=20)
+    group = anna.name("readers")
+    with KafkaConsumer(topic, group_id=group, auto_offset_reset="earliest", **anna.client_config()) as reader:
+        assert next(reader).value == b"one"
+        reader.commit()
+        assert set(anna.members(group)["topic"]) == {"orders"}
+    assert anna.topics()["topic"].tolist() == ["orders"]
+    assert anna.partitions(topic)["topic"].tolist() == ["orders"] * 3
+    assert anna.partitions()["isr"].tolist() == [(1, 2, 3)] * 3
+    assert anna.groups()["group"].tolist() == ["readers"]
+    assert anna.lag(group)["lag"].sum() == 0
+    assert anna.kafka_tool("kafka-topics", "--list").split() == [topic]
+    assert {"anna-orders", "somebody-elses"} <= set(owner.topics()["topic"])
+
+
+def test_what_belongs_to_others_is_neither_shown_nor_given(anna: Cluster) -> None:
+    assert "somebody-elses" not in set(anna.topics()["topic"])
+    producer = KafkaProducer(**anna.client_config(), max_block_ms=5000)
+    with pytest.raises(TopicAuthorizationFailedError):
+        producer.send("somebody-elses", b"x").get(timeout=20)
+    producer.close()
+
+
+def test_traffic_is_sent_and_verified(anna: Cluster) -> None:
+    run = traffic.run(anna, Crypto(seed=1), records=2000, consumers=[traffic.Group("readers", members=1)])
+    verdict = run.ledger.verify(anna)
+    assert verdict.clean
+    assert verdict.acknowledged == 2000
+
+
+def test_at_the_end_nothing_of_the_guest_is_left(owner: Cluster, ca_file: str) -> None:
+    guest = Cluster.connect(owner.bootstrap_servers, prefix="anna-", username=USER, password=PASSWORD, ca_file=ca_file)
+    topic = guest.create_topic("short")
+    reader = guest.consumer(topic, group_id=guest.name("short-readers"), auto_offset_reset="earliest")
+    guest.producer().send(topic, b"x").get(timeout=20)
+    assert next(reader).value == b"x"
+    reader.commit()
+    guest.stop()
+    assert topic not in set(owner.topics()["topic"])
+    assert "anna-short-readers" not in set(owner.groups()["group"])
+    assert "somebody-elses" in set(owner.topics()["topic"])
+
+
+@pytest.mark.parametrize("change", [{"password": "guess"}, {"username": "nobody"}, {"ca_file": None}])
+def test_who_is_not_let_in_is_told_so_at_once(owner: Cluster, ca_file: str, change: dict[str, str]) -> None:
+    access = {"username": USER, "password": PASSWORD, "ca_file": ca_file, **change}
+    began = time.monotonic()
+    with pytest.raises(AccessRefused, match=r"does not let this client in: .*Check protocol \(SASL_SSL\), mechanism"):
+        Cluster.connect(owner.bootstrap_servers, **access)  # type: ignore[arg-type]
+    assert time.monotonic() - began < 8  # of the ten seconds in which somebody might answer
+
+
+def test_a_plain_client_at_a_listener_with_tls(owner: Cluster) -> None:
+    with pytest.raises(ClusterUnreachable, match="does it speak PLAINTEXT"):
+        Cluster.connect(owner.bootstrap_servers, timeout=2)
+
+
+def test_a_ca_file_that_holds_none(owner: Cluster, tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").write_text("no certificate")
+    with pytest.raises(InvalidArgument, match="with these settings there can be no client"):
+        Cluster.connect(owner.bootstrap_servers, ca_file=tmp_path / "ca.pem")
+
+
+def test_the_environment_says_which_cluster_to_use(
+    owner: Cluster, ca_file: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {
+        "KAFKALAB_BOOTSTRAP_SERVERS": owner.bootstrap_servers,
+        "KAFKALAB_SASL_USERNAME": USER,
+        "KAFKALAB_SASL_PASSWORD": PASSWORD,
+        "KAFKALAB_CA_FILE": ca_file,
+        "KAFKALAB_PREFIX": "anna-",
+    }.items():
+        monkeypatch.setenv(name, value)
+    with Cluster(brokers=3) as cluster:
+        assert cluster.create_topic("by-environment") == "anna-by-environment"
+        assert repr(cluster).startswith("Borrowed Kafka cluster, 3 brokers")
+    assert "anna-by-environment" not in set(owner.topics()["topic"])
+
+
+def test_without_an_address_there_is_nothing_to_borrow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("KAFKALAB_BOOTSTRAP_SERVERS", raising=False)
+    with pytest.raises(InvalidArgument, match="set KAFKALAB_BOOTSTRAP_SERVERS to host:port"):
+        Cluster(backend="external").start()
+
+
+def test_what_could_not_be_deleted_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lodging, "_CLEAR_SECONDS", 1.0)
+    ports = PortReservation()
+    (port,) = ports.take_free(1)
+    ports.close()
+    with Cluster(1, port=port) as cluster:
+        guest = Cluster.connect(cluster.bootstrap_servers, prefix="ben-")
+        guest.create_topic("left")
+        cluster.broker(1).kill()
+        with pytest.warns(LeftBehind, match="could not delete ben-left: delete these topics yourself"):
+            guest.stop()
