@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +10,8 @@ from contextlib import contextmanager
 import click
 
 from kafkalab import Cluster
+from kafkalab.clusters.access import arguments_in
+from kafkalab.clusters.cluster import PREFIX_VARIABLE
 from kafkalab.clusters.lodging import fresh_prefix
 
 __all__ = ["borrowed"]
@@ -18,11 +21,15 @@ __all__ = ["borrowed"]
 def borrowed(bootstrap_servers: str) -> Iterator[Cluster]:
     """Borrow a cluster for a block, and leave it as it was; tell what could not be deleted.
 
+    Who one is and whom one trusts stands in the environment: passwords do not belong into a command.
+
     Raises:
-        InvalidArgument: that is no list of addresses.
+        InvalidArgument: that is no list of addresses, or the environment does not fit together.
+        AccessRefused: a broker answered, and does not let this client in.
         ClusterUnreachable: no broker answered.
     """
-    cluster = Cluster.connect(bootstrap_servers, prefix=fresh_prefix())
+    prefix = os.environ.get(PREFIX_VARIABLE) or fresh_prefix()
+    cluster = Cluster.connect(bootstrap_servers, prefix=prefix, **arguments_in(os.environ))
     try:
         yield cluster
     finally:

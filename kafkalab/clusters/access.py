@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self, TypedDict
+from typing import Any, Self, TypedDict, cast
 
 from kafkalab.errors import InvalidArgument
 
-__all__ = ["MECHANISMS", "PLAINTEXT", "PROTOCOLS", "VARIABLES", "Access", "AccessArguments"]
+__all__ = ["MECHANISMS", "PLAINTEXT", "PROTOCOLS", "VARIABLES", "Access", "AccessArguments", "arguments_in"]
 
 PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
@@ -21,7 +21,7 @@ _JAAS = {
     "SCRAM-SHA-256": "org.apache.kafka.common.security.scram.ScramLoginModule",
     "SCRAM-SHA-512": "org.apache.kafka.common.security.scram.ScramLoginModule",
 }
-#: The environment variables that :meth:`Access.from_environment` reads, by argument.
+#: The environment variables that :func:`arguments_in` reads, by argument.
 VARIABLES = {
     "protocol": "KAFKALAB_SECURITY_PROTOCOL",
     "mechanism": "KAFKALAB_SASL_MECHANISM",
@@ -43,6 +43,12 @@ class AccessArguments(TypedDict, total=False):
     ca_file: str | Path
     cert_file: str | Path
     key_file: str | Path
+
+
+def arguments_in(environment: Mapping[str, str]) -> AccessArguments:
+    """Return what the environment variables of :data:`VARIABLES` say."""
+    found = {name: environment[variable] for name, variable in VARIABLES.items() if environment.get(variable)}
+    return cast("AccessArguments", found)
 
 
 @dataclass(frozen=True)
@@ -90,15 +96,6 @@ class Access:
         access = cls(**told)
         access._check()
         return access
-
-    @classmethod
-    def from_environment(cls, environment: Mapping[str, str]) -> Self:
-        """Return what the environment variables of :data:`VARIABLES` say.
-
-        Raises:
-            InvalidArgument: as :meth:`checked`.
-        """
-        return cls.checked({name: environment.get(variable) for name, variable in VARIABLES.items()})
 
     def _check(self) -> None:
         if self.protocol not in PROTOCOLS:

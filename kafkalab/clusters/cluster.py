@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Self, Unpack
 
 from kafkalab.clusters import display
-from kafkalab.clusters.access import Access, AccessArguments
+from kafkalab.clusters.access import Access, AccessArguments, arguments_in
 from kafkalab.clusters.backends.base import Backend
 from kafkalab.clusters.backends.external import ExternalBackend
 from kafkalab.clusters.backends.local import LocalBackend
@@ -131,7 +131,7 @@ class Cluster(Clients, Snapshots):
         if not servers:
             raise InvalidArgument(f"backend='external' needs an address: set {SERVERS_VARIABLE} to host:port.")
         prefix = os.environ.get(PREFIX_VARIABLE) or fresh_prefix()
-        self._borrow(servers, prefix, Access.from_environment(os.environ), timeout)
+        self._borrow(servers, prefix, Access.checked(arguments_in(os.environ)), timeout)
 
     # ---- life -------------------------------------------------------------------------------------------------
 

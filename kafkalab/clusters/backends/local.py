@@ -7,7 +7,7 @@ import shutil
 import signal
 import threading
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -288,6 +288,17 @@ class LocalBackend(Backend):
     def pause(self, node_id: int) -> None:
         self._running.signal(_name(node_id), signal.SIGSTOP)
         self._paused.add(node_id)
+        self._wait_frozen([node_id])
+
+    def _wait_frozen(self, node_ids: Sequence[int]) -> None:
+        # On a busy machine some threads go on for a moment: a follower could still fetch what is sent after its pause.
+        wait_until(
+            lambda: [node_id for node_id in node_ids if not is_frozen(self._pids[node_id])],
+            lambda moving: not moving,
+            what="the nodes to stand still",
+            timeout=_FREEZE_SECONDS,
+            every=0.001,
+        )
 
     def resume(self, node_id: int) -> None:
         self._running.signal(_name(node_id), signal.SIGCONT)
@@ -321,13 +332,7 @@ class LocalBackend(Backend):
         try:
             for node_id in running:
                 self._running.signal(_name(node_id), signal.SIGSTOP)
-            wait_until(
-                lambda: [node_id for node_id in running if not is_frozen(self._pids[node_id])],
-                lambda moving: not moving,
-                what="the nodes to stand still",
-                timeout=_FREEZE_SECONDS,
-                every=0.001,
-            )
+            self._wait_frozen(running)
             yield
         finally:
             for node_id in running:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from kafkalab.clusters.access import PLAINTEXT, VARIABLES, Access
+from kafkalab.clusters.access import PLAINTEXT, VARIABLES, Access, arguments_in
 from kafkalab.errors import InvalidArgument
 
 USER = {"username": "anna", "password": 'se"cret'}
@@ -67,8 +67,8 @@ def test_a_password_is_not_shown() -> None:
 
 def test_the_environment_says_the_same(pem: str) -> None:
     environment = {VARIABLES["username"]: "anna", VARIABLES["password"]: 'se"cret', VARIABLES["ca_file"]: pem}
-    assert Access.from_environment(environment | {"HOME": "x"}) == Access.checked({**USER, "ca_file": pem})
-    assert Access.from_environment({VARIABLES["username"]: ""}) == PLAINTEXT
+    assert arguments_in(environment | {"HOME": "x"}) == {**USER, "ca_file": pem}
+    assert arguments_in({VARIABLES["username"]: ""}) == {}
 
 
 @pytest.mark.parametrize(
