@@ -56,7 +56,7 @@ def with_leader_kills(
                 firing.watch()
                 _wait_for_more(run)
             cluster.wait_for_isr(topic, len(cluster.brokers))
-            run.ledger.event(firing.name, firing.at)
+            run.ledger.event(firing.name, firing.at, firing.done_at)
             done(number + 1)
         return run.stop()
 

@@ -17,6 +17,7 @@ __all__ = ["Frame", "draw", "sparkline"]
 
 _BARS = "▁▂▃▄▅▆▇█"
 _BAR_WIDTH = 40
+_OLD_SECONDS = 1.5  # a table that is drawn twice a second is hardly older than one
 _COLOURS = {"running": "green", "paused": "yellow", "stopped": "red"}
 
 
@@ -35,6 +36,7 @@ class Frame:
         latency: p50 and p95 in milliseconds; None where nothing was acknowledged.
         nodes: of the cluster.
         partitions: of the run's topics.
+        seen_ago: seconds since a broker told of these partitions.
         watched: the one that the fault is about; None without a fault.
         entries: what has happened.
         coming: the fault that has not fired yet; "" for none.
@@ -51,6 +53,7 @@ class Frame:
     latency: tuple[float, float] | None = None
     nodes: Sequence[NodeSeen] = ()
     partitions: Sequence[PartitionSeen] = ()
+    seen_ago: float = 0.0
     watched: PartitionSeen | None = None
     entries: Sequence[Entry] = ()
     coming: str = ""
@@ -73,6 +76,9 @@ def _parts(frame: Frame) -> Iterator[RenderableType]:
     if frame.watched is not None:
         yield Text()
         yield _watched(frame.watched)
+    if frame.seen_ago >= _OLD_SECONDS:
+        ago = f"{frame.seen_ago:.0f} s ago"
+        yield Text(f"Leaders and replicas are those seen {ago}: no broker has answered since.", style="yellow")
     if frame.entries:
         yield Text()
         yield from (Text(str(entry), style="yellow") for entry in frame.entries)

@@ -41,22 +41,26 @@ class Kind:
 
     Attributes:
         make: the fault at a target.
-        undone: what is so when it has been undone; completes "broker 1 ...".
+        undo: what is so when its undoing begins; completes "broker 1 ...".
+        done: what is so when it is complete, where that takes its time; completes "broker 1 ..."; "" for at once.
+        returns: whether the broker has to come back into the cluster then.
         proxied: whether it needs a proxy in front of the brokers.
     """
 
     make: Callable[[Target], RecoverableFault]
-    undone: str
+    undo: str
+    done: str = ""
+    returns: bool = True
     proxied: bool = False
 
 
 #: By the names that ``--fault`` takes.
 KINDS: Mapping[str, Kind] = {
-    "kill-leader": Kind(kill, "is started again and back in the cluster"),
-    "stop-leader": Kind(stop, "is started again and back in the cluster"),
-    "pause-leader": Kind(pause, "goes on and is back in the cluster"),
-    "isolate-leader": Kind(isolate, "has its network again and is back in the cluster", proxied=True),
-    "slow-leader": Kind(lambda target: slow(target, _SLOW_MS), "has its full speed again", proxied=True),
+    "kill-leader": Kind(kill, "is started again"),
+    "stop-leader": Kind(stop, "is started again", done="has ended in good order"),
+    "pause-leader": Kind(pause, "goes on"),
+    "isolate-leader": Kind(isolate, "has its network again", proxied=True),
+    "slow-leader": Kind(lambda target: slow(target, _SLOW_MS), "has its full speed again", returns=False, proxied=True),
 }
 
 

@@ -86,15 +86,6 @@ class Outcome:
         told["recoveries"] = [{**each, "at": each["at"] - self.began} for each in told["recoveries"]]
         return told
 
-    @property
-    def remark(self) -> str:
-        """What a reader of the counts may miss: records that are gone, and that nobody had promised to keep."""
-        told = self.verdict
-        gone = told.sent - told.failed - told.stored - told.lost - told.expired - told.compacted
-        if gone <= 0 or not told.verified:
-            return ""
-        return f"{gone:,} records that were never acknowledged are not in the log: Kafka had not promised to keep them."
-
     def lines(self) -> Iterator[str]:
         """Iterate what is told before the verdict."""
         yield f"{self.experiment}: {self._how_it_ended} after {self.run.elapsed:.1f} s"
@@ -133,7 +124,7 @@ class Outcome:
         if kind is None:
             return
         firings = self.experiment.schedule.firings
-        for entry in chronicle(firings, self.began, kind.undone, self.verdict.recoveries):
+        for entry in chronicle(firings, self.began, kind, self.verdict.recoveries):
             yield str(entry)
         if not firings:
             yield f"{self.experiment.fault} has not fired: the run ended before."

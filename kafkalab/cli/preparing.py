@@ -10,11 +10,10 @@ from pathlib import Path
 
 import click
 
-from kafkalab.clusters.cache import check_writable
-from kafkalab.clusters.distribution import Jars, Progress, broker_jars, cache_dir, find_java, tools_jars
+from kafkalab.clusters.distribution import Jars, Progress, broker_jars, find_java, tools_jars
 from kafkalab.clusters.java import Java
+from kafkalab.clusters.preparing import quick_start_cache
 from kafkalab.clusters.startup import Startup, storage_template
-from kafkalab.errors import CacheProblem
 
 __all__ = ["Prepared", "prepare"]
 
@@ -57,22 +56,9 @@ def prepare(*, quiet: bool = False) -> Prepared:
 
 
 def _aot_cache(startup: Startup, *, quiet: bool) -> Path | None:
-    if not startup.supports_aot:
-        return None
-    cache = startup.aot_cache
-    if cache.exists():
-        return cache
-    # Imported only where it is needed: it brings the Kafka client, which takes longer than all the rest.
-    from kafkalab.clusters.warmup import ensure_aot_cache
-
-    try:
-        check_writable(cache_dir())
-        with _busy(f"Preparing quick starts in {cache_dir()} (some 20 s, once)", quiet=quiet):
-            return ensure_aot_cache(startup)
-    except CacheProblem as problem:
-        # Everything works without it, as in a class that shares a read-only cache; only slower.
-        click.echo(f"kafkalab: brokers will start slowly: {problem}", err=True)
-        return None
+    return quick_start_cache(
+        startup, lambda what: _busy(what, quiet=quiet), lambda problem: click.echo(f"kafkalab: {problem}", err=True)
+    )
 
 
 @contextmanager

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import json
-import math
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from kafkalab.cli.ending import AskedToEnd, EndSignals
+from kafkalab.cli.numbers import WholeNumber, parse_rate, parse_speed
 from kafkalab.cli.problems import FAILURE
 from kafkalab.errors import KafkalabError, WaitTimeout
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from kafkalab.cli.show import Show
     from kafkalab.traffic import Run
 
-__all__ = ["command", "parse_rate"]
+__all__ = ["command"]
 
 _CLIENTS = ("kafka-python", "confluent-kafka")
 _FAULTS = ("none", "kill-leader", "stop-leader", "pause-leader", "isolate-leader", "slow-leader")
@@ -32,36 +32,23 @@ _BROKERS = 3
 _MOST_RECORDS = 100_000_000
 _LOOK_SECONDS = 0.2
 _READ_SECONDS = 20.0
-
-
-def parse_rate(_context: click.Context, _parameter: click.Parameter, text: str | None) -> float | None:
-    """Turn a number, or ``max`` for as fast as it goes, into records/s; ``max`` is infinite.
-
-    Raises:
-        click.BadParameter: it is neither, or not above 0.
-    """
-    if text is None or text == "max":
-        return None if text is None else math.inf
-    with contextlib.suppress(ValueError):
-        if 0 < (rate := float(text)) < math.inf:
-            return rate
-    raise click.BadParameter(f"{text!r} is no rate: give records per second above 0, or max")
+_IN_SYNC_SECONDS = 10.0
 
 
 @click.command("run")
 @click.argument("scenario", required=False)
 @click.option("--list", "listed", is_flag=True, help="List the scenarios and their topics.")
-@click.option("--records", type=click.IntRange(1, _MOST_RECORDS), default=20_000, metavar="N", help="By default 20000.")
+@click.option("--records", type=WholeNumber(1, _MOST_RECORDS), default=20_000, metavar="N", help="By default 20000.")
 @click.option("--rate", metavar="R|max", callback=parse_rate, help="Records per second; by default 2000.")
-@click.option("--speed", type=float, metavar="X", help="Simulated seconds per second, in place of a rate.")
+@click.option("--speed", metavar="X", callback=parse_speed, help="Simulated seconds per second, in place of a rate.")
 @click.option("--client", type=click.Choice(_CLIENTS), default=_CLIENTS[0], help="By default kafka-python.")
-@click.option("--producers", type=click.IntRange(1, 64), default=1, metavar="P", help="How many; by default 1.")
+@click.option("--producers", type=WholeNumber(1, 64), default=1, metavar="P", help="1 to 64; by default 1.")
 @click.option("--acks", type=click.Choice(["all", "1", "0"]), default="all", help="By default all.")
-@click.option("--consumers", type=click.IntRange(0, 32), default=0, metavar="M", help="Members of a group that reads.")
-@click.option("--seed", type=click.IntRange(0), default=0, metavar="S", help="The same seed, the same records.")
-@click.option("--brokers", type=int, metavar="B", help="How many; by default 3.")
+@click.option("--consumers", type=WholeNumber(0, 32), default=0, metavar="M", help="Members of a group that reads.")
+@click.option("--seed", type=WholeNumber(0), default=0, metavar="S", help="The same seed, the same records.")
+@click.option("--brokers", type=WholeNumber(), metavar="B", help="How many; by default 3.")
 @click.option("--fault", type=click.Choice(_FAULTS), default="none", metavar="F", help=f"{', '.join(_FAULTS)}.")
-@click.option("--fault-at", type=int, metavar="N", help="When so many are acknowledged; by default 30 %.")
+@click.option("--fault-at", type=WholeNumber(), metavar="N", help="When so many are acknowledged; by default 30 %.")
 @click.option("--bootstrap-servers", metavar="HOST:PORT,...", help="Borrow this cluster, and leave it as it was.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object: verdict, clean, latency, ...")
 def command(scenario: str | None, *, listed: bool, as_json: bool, **wishes: Any) -> int:
@@ -86,9 +73,7 @@ def command(scenario: str | None, *, listed: bool, as_json: bool, **wishes: Any)
         raise click.UsageError("Name a scenario; `kafkalab run --list` lists them.", click.get_current_context())
     with EndSignals() as signals:
         try:
-            from kafkalab.cli.experiment import Experiment
-
-            return _run(Experiment(scenario, **wishes), signals, as_json=as_json)
+            return _run(scenario, wishes, signals, as_json=as_json)
         except AskedToEnd as asked:
             return 128 + asked.number
 
@@ -107,15 +92,31 @@ def _list(*, as_json: bool) -> None:
         click.echo(f"{name:<{width}}  {about}: {', '.join(topics[name])}")
 
 
-def _run(experiment: Experiment, signals: EndSignals, *, as_json: bool) -> int:
-    with _cluster(experiment) as cluster:
-        outcome, asked, failed = _conducted(experiment, cluster, signals)
+def _run(scenario: str, wishes: Mapping[str, Any], signals: EndSignals, *, as_json: bool) -> int:
+    with ExitStack() as stack:
+        with _no_verdict_if_ended("before the first record was sent"):
+            from kafkalab.cli.experiment import Experiment
+
+            experiment = Experiment(scenario, **wishes)
+            cluster = stack.enter_context(_cluster(experiment))
+            run = _begun(experiment, cluster)
+        with _no_verdict_if_ended("before every record was read back"):
+            outcome, asked, failed = _conducted(experiment, cluster, run, signals)
         _tell(outcome, as_json=as_json)
     if asked is not None:
         return 128 + asked.number
     if failed is not None:
         raise failed
     return 0 if outcome.verdict.clean else FAILURE
+
+
+@contextmanager
+def _no_verdict_if_ended(when: str) -> Iterator[None]:
+    try:
+        yield
+    except AskedToEnd:
+        click.echo(f"kafkalab: stopped {when}, so there is no verdict.", err=True)
+        raise
 
 
 @contextmanager
@@ -137,20 +138,25 @@ def _cluster(experiment: Experiment) -> Iterator[Cluster]:
         yield cluster
 
 
-def _conducted(
-    experiment: Experiment, cluster: Cluster, signals: EndSignals
-) -> tuple[Outcome, AskedToEnd | None, KafkalabError | None]:
+def _begun(experiment: Experiment, cluster: Cluster) -> Run:
     from kafkalab import traffic
+
+    if not sys.stderr.isatty():  # there, the table says so
+        click.echo(f"Sending {experiment} ...", err=True)
+        if experiment.coming:
+            click.echo(f"To come: {experiment.coming}.", err=True)
+    return traffic.start(cluster, experiment.source, progress=False, **experiment.traffic)
+
+
+def _conducted(
+    experiment: Experiment, cluster: Cluster, run: Run, signals: EndSignals
+) -> tuple[Outcome, AskedToEnd | None, KafkalabError | None]:
     from kafkalab.cli.outcome import Outcome
     from kafkalab.cli.show import show_of
 
-    click.echo(f"Sending {experiment} ...", err=True)
-    if experiment.coming and not sys.stderr.isatty():
-        click.echo(f"To come: {experiment.coming}.", err=True)
-    run = traffic.start(cluster, experiment.source, progress=False, **experiment.traffic)
     began = time.monotonic()
     with show_of(cluster, run, experiment, began) as show:
-        asked, failed = _follow(run, show, signals)
+        asked, failed = _follow(run, experiment, show, signals)
         show.look()
         show.say("Reading every record back ...")
         verdict = run.ledger.verify(cluster, timeout=_READ_SECONDS)
@@ -158,12 +164,15 @@ def _conducted(
     return outcome, asked, failed
 
 
-def _follow(run: Run, show: Show, signals: EndSignals) -> tuple[AskedToEnd | None, KafkalabError | None]:
+def _follow(
+    run: Run, experiment: Experiment, show: Show, signals: EndSignals
+) -> tuple[AskedToEnd | None, KafkalabError | None]:
     """Wait for the end of a run; return who asked for it before its time, and what went wrong."""
     asked = None
     try:
         try:
             _watch(run, show, signals)
+            _watch_in_sync(experiment, show)
         except AskedToEnd as caught:
             asked = caught
             signals.rearm()
@@ -183,6 +192,15 @@ def _watch(run: Run, show: Show, signals: EndSignals) -> None:
     run.wait()
 
 
+def _watch_in_sync(experiment: Experiment, show: Show) -> None:
+    for firing in experiment.schedule.firings:
+        if firing.undone_at is not None and firing.in_sync_at is None:
+            show.look()
+            show.say("All is sent. Waiting until every replica is in sync again ...")
+            with contextlib.suppress(WaitTimeout):
+                firing.watch_in_sync(_IN_SYNC_SECONDS)
+
+
 def _tell(outcome: Outcome, *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(outcome.as_dict(), allow_nan=False))
@@ -192,6 +210,4 @@ def _tell(outcome: Outcome, *, as_json: bool) -> None:
         judgement, _, counts = str(outcome.verdict).partition("\n")
         click.echo(click.style(judgement, fg="green" if outcome.verdict.clean else "red", bold=True))
         click.echo(counts)
-        if outcome.remark:
-            click.echo(outcome.remark)
     sys.stdout.flush()

@@ -17,8 +17,9 @@ import numpy as np
 
 from kafkalab.cli.chronicle import Entry, chronicle
 from kafkalab.cli.experiment import Experiment
+from kafkalab.cli.sight import Sight, look
 from kafkalab.errors import NotRunning
-from kafkalab.observe.looking import Looker, PartitionSeen, Seen
+from kafkalab.observe.looking import PartitionSeen
 from kafkalab.traffic import Run
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class Show(ABC):
 
     def _entries(self) -> list[Entry]:
         kind = self._experiment.kind
-        return chronicle(self._experiment.schedule.firings, self._began, kind.undone) if kind else []
+        return chronicle(self._experiment.schedule.firings, self._began, kind) if kind else []
 
     @abstractmethod
     def look(self) -> None:
@@ -103,11 +104,11 @@ class LiveTable(Show):
         from rich.live import Live
 
         super().__init__(run, experiment, began)
-        self._seen = Seen()
+        self._cluster = cluster
+        self._sight = Sight()
         self._sentence = ""
         self._meter = Meter(run)
         self._ended = threading.Event()
-        self._looker = Looker(cluster)
         self._thread = threading.Thread(target=self._look_at_cluster, name="kafkalab-show", daemon=True)
         console = Console(stderr=True, highlight=False)
         self._live = Live(get_renderable=self._draw, console=console, refresh_per_second=_PER_SECOND, transient=True)
@@ -131,20 +132,17 @@ class LiveTable(Show):
         self._live.stop()
         self._ended.set()
         self._thread.join(_END_SECONDS)
-        self._looker.close()
 
     def _look_at_cluster(self) -> None:
-        # In a thread of its own: a frozen broker keeps a question waiting, and the counts should go on.
+        # In a thread of its own: a broker frozen while it is asked keeps the question waiting; the counts should go on.
         with contextlib.suppress(NotRunning):
-            self._seen = self._looker.look()
-            while not self._ended.wait(_LOOK_SECONDS):
-                self._seen = self._looker.look()
+            while not self._ended.wait(_LOOK_SECONDS if self._sight.nodes else 0):
+                self._sight = look(self._cluster, list(self._run.topics.values()), self._sight)
 
     def _draw(self) -> Group:
         from kafkalab.cli.drawing import Frame, draw
 
-        traffic, experiment = self._run.observe(), self._experiment
-        names = set(self._run.topics.values())
+        traffic, experiment, sight = self._run.observe(), self._experiment, self._sight
         self._meter.look(traffic.elapsed, traffic.acknowledged)
         return draw(
             Frame(
@@ -156,18 +154,19 @@ class LiveTable(Show):
                 acknowledged=traffic.acknowledged,
                 speeds=self._meter.speeds,
                 latency=self._meter.latency,
-                nodes=self._seen.nodes,
-                partitions=[each for each in self._seen.partitions if each.topic in names],
-                watched=self._watched(),
+                nodes=sight.nodes,
+                partitions=sight.partitions,
+                seen_ago=0.0 if sight.answered_at is None else time.monotonic() - sight.answered_at,
+                watched=self._watched(sight),
                 entries=self._entries(),
                 coming=experiment.coming,
                 sentence=self._sentence,
             )
         )
 
-    def _watched(self) -> PartitionSeen | None:
+    def _watched(self, sight: Sight) -> PartitionSeen | None:
         target = self._experiment.target
-        found = (each for each in self._seen.partitions if (each.topic, each.partition) == target)
+        found = (each for each in sight.partitions if (each.topic, each.partition) == target)
         return next(found, None)
 
 

@@ -15,7 +15,10 @@ _COLUMNS = {
     "fault": "str",
     "targets": "object",
     "fired": "float64",
+    "done": "float64",
+    "undo": "float64",
     "undone": "float64",
+    "in_sync": "float64",
     "seen": "float64",
     "leader": "Int64",
     "isr": "object",
@@ -36,8 +39,10 @@ def _row(firing: Firing, began_at: float) -> tuple[object, ...]:
     return (
         firing.name,
         firing.targets,
-        firing.at - began_at,
-        firing.undone_at - began_at if firing.undone_at else float("nan"),
+        *(
+            float("nan") if at is None else at - began_at
+            for at in (firing.at, firing.done_at, firing.undo_at, firing.undone_at, firing.in_sync_at)
+        ),
         seen.seconds if seen else float("nan"),
         seen.leader if seen else None,
         seen.isr if seen else None,

@@ -124,7 +124,7 @@ class RecoverableFault(Fault):
         return Firing(self.action, cluster, aim, lasts=self.lasts)
 
     def __str__(self) -> str:
-        return super().__str__() + (f", for {self.lasts:g} s" if self.lasts is not None else "")
+        return super().__str__() + (f", undone {self.lasts:g} s later" if self.lasts is not None else "")
 
 
 def kill(target: object) -> RecoverableFault:

@@ -25,7 +25,7 @@ class Observation:
     """What the brokers that were not hit saw of a firing.
 
     Attributes:
-        seconds: from the firing until all of them saw it.
+        seconds: from ``Firing.at`` until all of them saw it.
         brokers: ids of the brokers they take for living.
         leader: of the partition that the target named; None where it named none.
         isr: the in-sync replicas of that partition, sorted; None where it named none.
@@ -48,8 +48,12 @@ class Firing:
         name: what was done to whom: ``kill broker 2, leader of orders-0``.
         targets: ids of the nodes.
         partition: (topic, number) where the target named one.
-        at: when it was done (a killed process is gone), or failed.
-        undone_at: when everything was seen to be as before; None until then.
+        at: when it began.
+        done_at: when it was complete (a stopped process is gone, which may take seconds), or failed; None until then.
+        undo_at: when its undoing began, by :meth:`undo` or by the schedule; None until then.
+        undone_at: when every running broker knew the nodes again; None until then.
+        in_sync_at: when, after that, every running broker saw them again among the in-sync replicas of ``partition``;
+            None until then, and where it names none.
         observed: what the other brokers saw of it; None until they all did.
         error: why it could not fire; None where it could.
         sent: records sent when it fired; None where nobody counted.
@@ -64,7 +68,10 @@ class Firing:
         self.targets = tuple(node.id for node in aim.nodes)
         self.partition = aim.partition
         self.at = time.monotonic()
+        self.done_at: float | None = None
+        self.undo_at: float | None = None
         self.undone_at: float | None = None
+        self.in_sync_at: float | None = None
         self.observed: Observation | None = None
         self.error: str | None = None
         self.sent: int | None = None
@@ -79,11 +86,12 @@ class Firing:
 
     def fire(self) -> None:
         """Do it; returns when it is complete. What was done is undone by :meth:`undo`, also where this raises."""
+        self.at = time.monotonic()
         try:
             for node in self._nodes:
                 self._hit_one(node)
         finally:
-            self.at = time.monotonic()
+            self.done_at = time.monotonic()
 
     def _hit_one(self, node: Node) -> None:
         self._hit.append(node)
@@ -105,7 +113,8 @@ class Firing:
 
     def begin_undo(self) -> None:
         """Undo it, the last node first, without waiting for the nodes to join."""
-        self._is_undoing = True
+        if not self._is_undoing:
+            self.undo_at, self._is_undoing = time.monotonic(), True
         with ExitStack() as stack:  # one that cannot be mended keeps none of the others broken
             while self._hit and not is_over(self._cluster):
                 stack.callback(self._action.undo, self._hit.pop(0))
@@ -125,19 +134,25 @@ class Firing:
     @property
     def is_due_for_undo(self) -> bool:
         """Whether it has lasted as long as it should."""
-        return not self._is_undoing and self._lasts is not None and time.monotonic() >= self.at + self._lasts
+        if self._is_undoing or self._lasts is None or self.done_at is None:
+            return False
+        return time.monotonic() >= self.done_at + self._lasts
 
     @property
     def is_settled(self) -> bool:
         """Whether there is nothing left to be seen of it for now."""
         if self.error is not None:
             return True
-        return self.undone_at is not None if self._is_undoing else self.observed is not None
+        if not self._is_undoing:
+            return self.observed is not None
+        return self.undone_at is not None and (self.partition is None or self.in_sync_at is not None)
 
     def look(self, views: Mapping[int, View]) -> None:
         """Note what there is to be noted in what the brokers believe."""
         if self._is_undoing and self.undone_at is None and self._is_back(views):
             self.undone_at = time.monotonic()
+        if self.undone_at is not None and self.in_sync_at is None and self._is_in_sync(views):
+            self.in_sync_at = time.monotonic()
         if self.observed is None and self._is_seen(views):
             self.observed = self._observation(views)
 
@@ -158,6 +173,12 @@ class Firing:
         brokers = {node.id for node in self._nodes if "broker" in node.roles}
         return brokers <= views.keys() and all(brokers <= view.brokers for view in views.values())
 
+    def _is_in_sync(self, views: Mapping[int, View]) -> bool:
+        seen = [view.partitions.get(self.partition) for view in views.values()] if self.partition else []
+        return bool(seen) and all(
+            each is not None and set(self.targets) & set(each.replicas) <= each.isr for each in seen
+        )
+
     def _observation(self, views: Mapping[int, View]) -> Observation:
         seconds = time.monotonic() - self.at
         living = tuple(sorted(frozenset().union(*(view.brokers for view in views.values()))))
@@ -177,6 +198,21 @@ class Firing:
         )
         assert self.observed is not None
         return self.observed
+
+    def watch_in_sync(self, timeout: float = _SEEN_SECONDS) -> float:
+        """Return :attr:`in_sync_at`, when that was seen; of a fault that is undone and names a partition.
+
+        Raises:
+            WaitTimeout: they were not in sync in time; shows what the brokers believed last.
+        """
+        wait_until(
+            self._look_once,
+            lambda _: self.in_sync_at is not None,
+            what=f"replicas in sync after: {self.name}",
+            timeout=timeout,
+        )
+        assert self.in_sync_at is not None
+        return self.in_sync_at
 
     def _look_once(self) -> Mapping[int, View]:
         views = self._cluster.broker_views([self.partition[0]] if self.partition else [])

@@ -87,9 +87,11 @@ class Schedule:
     def frame(self) -> pd.DataFrame:
         """Return one row per firing of the last run, in the order of firing.
 
-        Columns: fault (str), targets (tuple of ids), fired, undone (float64, seconds from the beginning; NaN where
-        it did not come to that), seen (float64, seconds from the firing until all other brokers saw it), leader
-        (Int64), isr (tuple of ids or None), sent, acknowledged (Int64, records at the firing), error (str or None).
+        Columns: fault (str), targets (tuple of ids), fired, done, undo, undone, in_sync (float64, seconds from the
+        beginning, NaN where it did not come to that: ``at``, ``done_at``, ``undo_at``, ``undone_at`` and
+        ``in_sync_at`` of :class:`Firing`), seen (float64, seconds from the firing until all other brokers saw it),
+        leader (Int64), isr (tuple of ids or None), sent, acknowledged (Int64, records at the firing), error (str or
+        None).
         """
         return display.as_frame(self.firings, self.began_at)
 

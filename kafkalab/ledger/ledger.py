@@ -72,9 +72,15 @@ class Ledger:
             raise InvalidArgument(f"session {number} is open already: give each producer a number of its own.")
         return number
 
-    def event(self, name: str, at: float) -> None:
-        """Note something done to the cluster: a fault that fired, or was undone."""
-        self._account.events.append(Event(name, at))
+    def event(self, name: str, at: float, done_at: float | None = None) -> None:
+        """Note something done to the cluster: a fault that fired, or was undone.
+
+        Args:
+            name: what was done.
+            at: when it began, in seconds of the clock that the sends were timed by.
+            done_at: when it was complete; None for at once.
+        """
+        self._account.events.append(Event(name, at, done_at))
 
     def observed(self, batches: Iterable[StoredBatch]) -> None:
         """Note what a consumer saw meanwhile, to find contents that changed under an offset; any thread may call.

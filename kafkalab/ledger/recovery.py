@@ -15,10 +15,22 @@ __all__ = ["Event", "Recovery", "recoveries"]
 
 
 class Event(NamedTuple):
-    """Something done to the cluster, at a time in seconds of the clock that the sends were timed by."""
+    """Something done to the cluster; times in seconds of the clock that the sends were timed by.
+
+    Attributes:
+        name: what was done.
+        at: when it began.
+        done_at: when it was complete; None for at once.
+    """
 
     name: str
     at: float
+    done_at: float | None = None
+
+    @property
+    def over_at(self) -> float:
+        """When it was complete."""
+        return self.at if self.done_at is None else self.done_at
 
 
 class Recovery(NamedTuple):
@@ -26,9 +38,9 @@ class Recovery(NamedTuple):
 
     Attributes:
         name: of the event.
-        at: when it happened, in seconds of the ledger's clock.
-        seconds: until every partition that was written to after it had acknowledged a record sent after it;
-            NaN where that was not seen.
+        at: when it began, in seconds of the ledger's clock.
+        seconds: from then until every partition that was written to after it was complete had acknowledged a record
+            sent after that; NaN where that was not seen.
     """
 
     name: str
@@ -84,10 +96,14 @@ def recoveries(pages: Pages, places: Places, events: Sequence[Event]) -> tuple[R
     where a record sent after it to the same topic was not acknowledged, any partition in use before the event:
     that record may have been meant for it. So a partition that stayed dead is not taken for one that was not used.
     """
-    ordered = sorted(events, key=lambda event: event.at)
-    if not ordered:
+    if not events:
         return ()
-    table = _Table(np.array([event.at for event in ordered]), places)
+    # What is acknowledged while a broker is being stopped, which takes seconds, proves nothing.
+    times = np.sort([event.over_at for event in events])
+    table = _Table(times, places)
     for page in pages:
         table.take(page)
-    return tuple(Recovery(*event, table.recovered(index) - event.at) for index, event in enumerate(ordered))
+    return tuple(
+        Recovery(event.name, event.at, table.recovered(int(np.searchsorted(times, event.over_at))) - event.at)
+        for event in sorted(events, key=lambda event: event.at)
+    )

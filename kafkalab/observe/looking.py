@@ -19,7 +19,17 @@ from kafkalab import Cluster
 from kafkalab.clusters.node import Node
 from kafkalab.errors import NotRunning, UnsupportedByBackend, WaitTimeout
 
-__all__ = ["MOST_GROUPS", "MOST_PARTITIONS", "GroupSeen", "Looker", "NodeSeen", "PartitionSeen", "Seen"]
+__all__ = [
+    "MOST_GROUPS",
+    "MOST_PARTITIONS",
+    "GroupSeen",
+    "Looker",
+    "NodeSeen",
+    "PartitionSeen",
+    "Seen",
+    "has_controls",
+    "nodes_seen",
+]
 
 MOST_PARTITIONS = 200
 """So many partitions are looked at, the first by topic and number; more would fill pages and cost as much."""
@@ -109,7 +119,7 @@ class Looker:
         self._lock = threading.Lock()
         self._admin = cluster.patient_admin(_REQUEST_MS)
         self._last: dict[str, Any] = {}
-        self.controls = _has_controls(cluster)
+        self.controls = has_controls(cluster)
 
     def nodes(self) -> tuple[NodeSeen, ...]:
         """Return the nodes only, which asks no broker where the processes are the cluster's own.
@@ -117,14 +127,7 @@ class Looker:
         Raises:
             NotRunning: the cluster was stopped.
         """
-        known: frozenset[int] = self._last.get("members", frozenset())
-        if self.controls:
-            every = {node.id: node for node in (*self._cluster.brokers, *self._cluster.controllers)}
-            return tuple(_own_node(every[node_id], known) for node_id in sorted(every))
-        # Whoever borrows a cluster sees no process, only who belongs to it.
-        ids = known | {broker.id for broker in self._cluster.brokers}
-        states = {node_id: "running" if node_id in known else "stopped" for node_id in sorted(ids)}
-        return tuple(NodeSeen(node_id, "broker", state, state) for node_id, state in states.items())
+        return nodes_seen(self._cluster, self._last.get("members", frozenset()))
 
     def look(self) -> Seen:
         """Return what is there now.
@@ -180,7 +183,27 @@ _NOTHING: Mapping[str, Any] = {
 }
 
 
-def _has_controls(cluster: Cluster) -> bool:
+def nodes_seen(cluster: Cluster, known: frozenset[int]) -> tuple[NodeSeen, ...]:
+    """Return the nodes, which asks no broker where the processes are the cluster's own.
+
+    Args:
+        cluster: running.
+        known: ids of the brokers that the cluster takes for living.
+
+    Raises:
+        NotRunning: the cluster was stopped.
+    """
+    if has_controls(cluster):
+        every = {node.id: node for node in (*cluster.brokers, *cluster.controllers)}
+        return tuple(_own_node(every[node_id], known) for node_id in sorted(every))
+    # Whoever borrows a cluster sees no process, only who belongs to it.
+    ids = known | {broker.id for broker in cluster.brokers}
+    states = {node_id: "running" if node_id in known else "stopped" for node_id in sorted(ids)}
+    return tuple(NodeSeen(node_id, "broker", state, state) for node_id, state in states.items())
+
+
+def has_controls(cluster: Cluster) -> bool:
+    """Return whether the nodes of a cluster can be killed and paused: whether they are its own."""
     try:
         for broker in cluster.brokers:
             broker.check_control()

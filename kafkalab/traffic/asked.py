@@ -51,12 +51,20 @@ class Firing(Protocol):
         """What was done, and to whom."""
 
     @property
-    def at(self) -> float | None:
-        """When; None where it could not be done."""
+    def at(self) -> float:
+        """When it began."""
+
+    @property
+    def done_at(self) -> float | None:
+        """When it was complete."""
 
     @property
     def undone_at(self) -> float | None:
         """When it was taken back; None where it was not."""
+
+    @property
+    def error(self) -> str | None:
+        """Why it could not be done; None where it was."""
 
 
 class Faults(Protocol):

@@ -154,8 +154,8 @@ class Conductor:
                 self._note(firing)
 
     def _note(self, firing: Any) -> None:
-        if firing.at is not None:
-            self._ledger.event(firing.name, firing.at)
+        if firing.error is None:
+            self._ledger.event(firing.name, firing.at, firing.done_at)
         if firing.undone_at is not None:
             self._ledger.event(f"{firing.name}, undone", firing.undone_at)
 

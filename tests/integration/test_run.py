@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import pty
 import re
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -131,11 +135,54 @@ def test_a_killed_leader_loses_nothing(environment: dict[str, str], temporary: P
     assert firing["leader"] in {2, 3}
     assert firing["isr"] == [2, 3]
     assert 0 < firing["seen_after"] < firing["undone"] - firing["fired"]
+    assert firing["fired"] < firing["done"] < firing["undo"] < firing["undone"] <= firing["in_sync"]
     # On a busy machine some outcomes stay unknown, and with them whether each partition has taken a record again.
     assert (firing["recovered_after"] or 0) > 0 or told["verdict"]["unknown"]
     assert (told["clean"], told["verdict"]["stored"], told["verdict"]["lost"]) == (True, 4000, 0)
-    assert re.search(r"^ +\d+\.\d\d s  broker [23] leads stock-prices-0 now", done.stderr, re.MULTILINE)
+    for what in ("[23] leads stock-prices-0 now", "1 is back in the cluster", "1 has fetched what it missed"):
+        assert re.search(rf"^ +\d+\.\d\d s  broker {what}", done.stderr, re.MULTILINE)
     assert left_in(temporary) == []
+
+
+def test_on_a_terminal_the_table_shows_the_dead_broker_while_it_is_dead(environment: dict[str, str]) -> None:
+    wishes = ("--records", "4000", "--rate", "600", "--fault", "kill-leader")
+    code, out, shown = on_terminal("run", "stocks", *wishes, env=environment)
+    assert (code, "\nClean: nothing lost" in out) == (0, True)
+    tables = shown.split("4,000 records of stocks: ")[1:]
+    row = re.compile(r"^1 {2,}(\S.*?) {2,}(\d+) of 18 partitions {2,}(\d+) of 18", re.MULTILINE)
+    told = [found.groups() for found in map(row.search, tables) if found]
+    assert told[0] == ("running", "6", "18")
+    for expected in (
+        ("stopped (not noticed yet)", "6", "18"),
+        ("stopped", "0", "0"),
+        ("running (joining)", "0", "0"),
+        ("running", "0", "18"),
+    ):
+        assert expected in told
+    assert re.search("To come: kill leader of stock-prices-0 when 1,200 are acknowledged, undone 4 s later", tables[0])
+    assert "broker 1 has fetched what it missed" in tables[-1]
+
+
+def on_terminal(*arguments: str, env: Mapping[str, str]) -> tuple[int, str, str]:
+    """Return exit code, standard output, and what a terminal was sent on standard error, as plain text."""
+    ours, theirs = pty.openpty()
+    shown = b""
+    with subprocess.Popen(
+        [sys.executable, "-m", "kafkalab", *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=theirs,
+        text=True,
+        env={**env, "COLUMNS": "120", "LINES": "50", "TERM": "xterm"},
+    ) as process:
+        os.close(theirs)
+        with contextlib.suppress(OSError):  # the end, on Linux
+            while read := os.read(ours, 65536):
+                shown += read
+        os.close(ours)
+        out, _ = process.communicate(timeout=END_SECONDS)
+    plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.decode()).replace("\r", "\n")
+    return process.returncode, out, plain
 
 
 def test_in_words_the_verdict_comes_last(environment: dict[str, str], temporary: Path) -> None:
@@ -154,7 +201,8 @@ def test_a_second_ctrl_c_ends_it_at_once(start: Start, temporary: Path) -> None:
     running.process.send_signal(signal.SIGINT)
     running.wait_for_line("^Stopping: .* Ctrl-C again ends at once", running.err)
     assert running.end(signal.SIGINT) == 130
-    assert "Clean" not in running.out.read_text()
+    assert running.out.read_text() == ""
+    running.wait_for_line("^kafkalab: stopped before every record was read back, so there is no verdict", running.err)
     wait_until(lambda: left_in(temporary), lambda left: not left, what="an empty folder", timeout=END_SECONDS)
     assert "Traceback" not in running.err.read_text()
 
@@ -164,4 +212,6 @@ def test_stopped_before_it_sends_it_has_no_verdict(start: Start, temporary: Path
     running.wait_for_line("^Starting 1 broker of", running.err)
     assert running.end(signal.SIGINT) == 130
     assert running.out.read_text() == ""
+    last = running.err.read_text().splitlines()[-1]
+    assert last == "kafkalab: stopped before the first record was sent, so there is no verdict."
     assert left_in(temporary) == []

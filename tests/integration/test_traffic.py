@@ -233,8 +233,11 @@ class Kill:
     def _fire(self, cluster: Cluster, observe: Any, done: threading.Event) -> None:
         while not done.wait(0.02):
             if observe().acknowledged >= self.acknowledged:
+                began = time.monotonic()
                 cluster.broker(self.broker).kill()
-                self.firings.append(Firing(f"kill broker {self.broker}", time.monotonic()))
+                self.firings.append(Firing(f"kill broker {self.broker}", began, time.monotonic()))
+                # What could not be done is no event to recover from.
+                self.firings.append(Firing("kill broker 9", began, began, error="there is none."))
                 return
 
 
@@ -242,7 +245,9 @@ class Kill:
 class Firing:
     name: str
     at: float
+    done_at: float
     undone_at: float | None = None
+    error: str | None = None
 
 
 @both

@@ -9,7 +9,7 @@ from kafkalab.cli.experiment import Experiment
 from kafkalab.clusters.node import Node
 from kafkalab.clusters.spec import NodeSpec
 from kafkalab.faults import Firing, Observation
-from kafkalab.faults.actions import Action, Kill
+from kafkalab.faults.actions import Kill
 from kafkalab.faults.targets import Aim
 from kafkalab.ledger import Ledger
 from kafkalab.traffic import Run
@@ -43,14 +43,14 @@ def make_run(experiment: Experiment, ledger: Ledger) -> Run:
     return Run(Cluster(), Asked(source=experiment.source, **experiment.traffic), ledger, progress=False)
 
 
-def make_firing(
-    at: float, *, seen: Observation | None = None, undone_at: float | None = None, action: Action | None = None
-) -> Firing:
-    """Broker 1, leader of ``PARTITION``, hit at that second with 300 records acknowledged."""
+def make_firing(at: float, *, seen: Observation | None = None, **times: float) -> Firing:
+    """Broker 1, leader of ``PARTITION``, killed at that second with 300 records acknowledged; with more ``times``."""
     backend: Any = None
     node = Node(NodeSpec(1, ("broker",)), backend, lambda node_id, timeout: None)
-    firing = Firing(action or Kill(), Cluster(), Aim((node,), "leader of stock-prices-0", PARTITION))
-    firing.at, firing.undone_at, firing.observed = at, undone_at, seen
+    firing = Firing(Kill(), Cluster(), Aim((node,), "leader of stock-prices-0", PARTITION))
+    firing.at, firing.observed = at, seen
+    for name, time in times.items():
+        setattr(firing, name, time)
     firing.sent, firing.acknowledged = 320, 300
     return firing
 

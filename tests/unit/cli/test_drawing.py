@@ -48,6 +48,13 @@ def test_brokers_with_what_they_lead_and_keep_in_sync() -> None:
     assert lines[-1] == "stock-prices-0: leader 2, in-sync replicas 2, 3"
 
 
+def test_what_is_old_is_called_old() -> None:
+    fresh = replace(FIRST, nodes=NODES, partitions=PARTITIONS, seen_ago=1.4)
+    assert not [line for line in drawn(fresh) if "answered" in line]
+    old = drawn(replace(fresh, seen_ago=2.6))
+    assert old[-1] == "Leaders and replicas are those seen 3 s ago: no broker has answered since."
+
+
 def test_a_partition_without_a_leader() -> None:
     assert drawn(replace(FIRST, watched=PARTITIONS[2]))[-1] == "stock-prices-2: no leader, in-sync replicas 3"
 

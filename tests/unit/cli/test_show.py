@@ -16,14 +16,15 @@ def test_plain_lines_tell_each_thing_once(capsys: pytest.CaptureFixture[str]) ->
         show.look()
         firing.at = 103.01  # known exactly only now
         show.look()
-        firing.undone_at = 107.0
+        firing.undo_at, firing.undone_at = 107.0, 108.5
         show.say("Reading.")
     shown = capsys.readouterr()
     assert shown.out == ""
     assert shown.err.splitlines() == [
         "   3.00 s  kill broker 1, leader of stock-prices-0 (320 sent, 300 acknowledged)",
         "Reading.",
-        "   7.00 s  broker 1 is started again and back in the cluster",
+        "   7.00 s  broker 1 is started again",
+        "   8.50 s  broker 1 is back in the cluster, and known to every broker",
     ]
 
 

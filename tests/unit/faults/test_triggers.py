@@ -41,7 +41,7 @@ def test_methods_change_a_copy() -> None:
     ("fault", "said"),
     [
         (faults.kill(1), "kill broker 1 at once"),
-        (faults.kill([1, 2]).after(1.5).undo_after(3), "kill brokers 1 and 2 after 1.5 s, for 3 s"),
+        (faults.kill([1, 2]).after(1.5).undo_after(3), "kill brokers 1 and 2 after 1.5 s, undone 3 s later"),
         (
             faults.pause(faults.followers("orders")).when(acknowledged=5000),
             "pause followers of orders-0 when 5,000 are acknowledged",

@@ -46,6 +46,18 @@ def test_events_are_told_by_time_each_with_its_own_recovery() -> None:
     assert [tuple(each) for each in story.verdict().recoveries] == [("kill", 10.0, 3.0), ("start", 20.0, 0.5)]
 
 
+def test_what_is_acknowledged_while_a_fault_goes_on_proves_nothing() -> None:
+    story = Story()
+    story.ledger.event("stop", 10.0, 12.0)
+    story.ledger.event("pause", 11.0)
+    acknowledge(story, 10.5, 10.6)
+    assert [math.isnan(each) for each in seconds(story)] == [True, True]
+    acknowledge(story, 11.5, 11.6)
+    assert (math.isnan(seconds(story)[0]), seconds(story)[1]) == (True, pytest.approx(0.6))
+    acknowledge(story, 12.5, 12.75)
+    assert [tuple(each) for each in story.verdict().recoveries][0] == ("stop", 10.0, 2.75)
+
+
 def test_a_later_record_may_be_the_first_to_be_acknowledged() -> None:
     story = Story()
     story.ledger.event("kill", 10.0)
