@@ -16,6 +16,13 @@ __all__ = ["Outcome"]
 
 _PERCENTILES = ("p50", "p95", "p99", "max")
 
+_RESTARTS = ("kill-leader", "stop-leader")
+# Decision 0016.
+_FORGETS = (
+    "Records are stored twice where a retry crosses a restart: a broker that loads its log forgets idempotent "
+    "producers whose last record is over a day old (producer.id.expiration.ms), and these have simulated times."
+)
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -130,6 +137,8 @@ class Outcome:
             yield f"{self.experiment.fault} has not fired: the run ended before."
         elif not math.isnan(gap := self.run.gaps()):
             yield f"Longest time without any acknowledgement: {gap:.2f} s."
+        if self.verdict.duplicated and self.experiment.fault in _RESTARTS:
+            yield _FORGETS
         yield ""
 
 

@@ -108,3 +108,16 @@ def test_a_fault_that_did_not_come_to_it() -> None:
     assert "kill-leader has not fired: the run ended before." in list(
         outcome(make_ledger(2), fault="kill-leader").lines()
     )
+
+
+def test_duplicates_after_a_restart_are_explained() -> None:
+    ledger = make_ledger(10)
+    broken = outcome(ledger, fault="kill-leader")
+    twice = replace(broken, verdict=replace(broken.verdict, duplicated=9))
+    told = [line for line in twice.lines() if "producer.id.expiration.ms" in line]
+    assert len(told) == 1
+    assert told[0].startswith("Records are stored twice where a retry crosses a restart")
+    assert not any("producer.id" in line for line in broken.lines())
+    without = outcome(ledger)
+    without = replace(without, verdict=replace(without.verdict, duplicated=9))
+    assert not any("producer.id" in line for line in without.lines())
