@@ -236,7 +236,9 @@ class _Writer:
             self.ends[record.place] += 1
         if self.chance(0.1):
             identity = [None, b"", b"x", b"ffffffff-000000000001"][self.rng.integers(4)]
-            self.slots[record.place].append((None, Slot(self.ends[record.place], identity, record.key, b"foreign")))
+            # What is lost must not be what another's record could have replaced.
+            key = b"another" if record.fate == "lost" else record.key
+            self.slots[record.place].append((None, Slot(self.ends[record.place], identity, key, b"foreign")))
             self.ends[record.place] += 1
 
     def append(self, record: _Sent, more: bytes = b"") -> int:
@@ -283,7 +285,7 @@ class _Writer:
 
     def compact_one(self, slots: Slots) -> Slots:
         """Return what is left of a compacted partition."""
-        latest = {record.key: slot.offset for record, slot in slots if record is not None and not record.aborted}
+        latest = {slot.key: slot.offset for record, slot in slots if record is None or not record.aborted}
         return [
             (record, slot)
             for record, slot in slots

@@ -62,6 +62,7 @@ LOGGER = logging.getLogger(f"{CLIENT_LOGGER}.confluent")
 _MESSAGES = 5000
 _POLL_SECONDS = 0.2
 _REQUEST_SECONDS = 2.0
+_MARKER_SECONDS = 2.0
 _topic_and_partition = methodcaller("topic"), methodcaller("partition")
 
 
@@ -110,6 +111,7 @@ class TopicReading:
         partitions = self._asked(lambda: self._partitions(admin, list(compacts)), "the topics' partitions")
         hidden = self._still_hidden()
         starts = self._listed(admin, partitions, OffsetSpec.earliest())
+        held_up = self._still_held_up(admin, list(starts))
         ends = self._listed(admin, list(starts), OffsetSpec.latest())
         left = {key: end for key, end in ends.items() if end > starts[key]}
         yield from self._read({key: starts[key] for key in left}, left)
@@ -117,7 +119,7 @@ class TopicReading:
         starts |= self._list(admin, list(ends), OffsetSpec.earliest())
         reached = ends.keys() - left.keys() - hidden
         self._bounds = {
-            key: PartitionBounds(starts.get(key, 0), ends.get(key, 0), key in reached, compacts[key[0]])
+            key: PartitionBounds(starts.get(key, 0), ends.get(key, 0), key in reached, compacts[key[0]], key in held_up)
             for key in partitions
         }
 
@@ -160,6 +162,22 @@ class TopicReading:
         except WaitTimeout as error:
             return error.last if isinstance(error.last, set) else set()
         return set()
+
+    def _still_held_up(self, admin: Any, partitions: Sequence[_Partition]) -> set[_Partition]:
+        """Wait a little until no transaction is open, for what is shown to readers now; return where one is."""
+        if self._level == IsolationLevel.READ_UNCOMMITTED:
+            return set()
+
+        def held_up() -> set[_Partition]:
+            told = self._leaders_ends()
+            stable = self._list(admin, partitions, OffsetSpec.latest())
+            return {place for place, end in stable.items() if (ends := told.get(place)) and end < ends[1]}
+
+        try:
+            # A transaction that was ended is open until its markers are written.
+            return wait_until(held_up, lambda places: not places, what="open transactions", timeout=_MARKER_SECONDS)
+        except WaitTimeout as error:
+            return error.last if isinstance(error.last, set) else set()
 
     # ---- what the cluster is asked ----------------------------------------------------------------------------
 

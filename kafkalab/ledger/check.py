@@ -20,7 +20,7 @@ from kafkalab.ledger.pages import Page, Pages, Places, positions
 from kafkalab.ledger.processing import Effects, Processor
 from kafkalab.ledger.recovery import Event, Recovery, recoveries
 from kafkalab.ledger.session import Session
-from kafkalab.ledger.stored import Log, PartitionBounds
+from kafkalab.ledger.stored import Log, PartitionBounds, StoredBatch
 from kafkalab.ledger.topics import Topics
 from kafkalab.ledger.verdict import Verdict
 
@@ -71,7 +71,7 @@ class _Check:
         self._anomalies.add("duplicated", finder.copies())
         effects = [self._effects(processor) for processor in account.processors]
         places = Places(self._pages, account.topics, bounds)
-        lost = self._sort_missing(places)
+        lost = self._sort_missing(places, finder.foreign)
         self._add_lost_and_changed(lost, finder.changed, places)
         self._add_visible()
         self._add_reordered(places)
@@ -99,6 +99,7 @@ class _Check:
             for batch in reading:
                 effects.add(self._pages.books, batch.identities)
             self._doubt_unread(reading.bounds)
+            self._doubt_held_up(reading.bounds)
         return effects
 
     @contextmanager
@@ -117,9 +118,19 @@ class _Check:
                 "verify again when every broker is up."
             )
 
-    def _sort_missing(self, places: Places) -> list[Rows]:
+    def _doubt_held_up(self, bounds: Mapping[tuple[str, int], PartitionBounds]) -> None:
+        names = [f"{topic}-{partition}" for (topic, partition), each in sorted(bounds.items()) if each.held_up]
+        if names:
+            self._doubts.append(
+                f"a transaction is open in {_listed(names)}, so that its effects do not count yet; verify again when "
+                "it has ended."
+            )
+
+    def _sort_missing(self, places: Places, foreign: int) -> list[Rows]:
         """Add what is gone by rule; return what is lost unless there is a doubt."""
-        missing = Missing(self._pages, places, committed=self._committed)
+        # What others wrote replaces records of ours as well.
+        others = self._in_compacted_topics(places) if foreign else ()
+        missing = Missing(self._pages, places, committed=self._committed, others=others)
         lost, undecided = [], [np.empty(0, np.int64)]
         for page in self._pages:
             rows = missing.of(page)
@@ -129,6 +140,14 @@ class _Check:
             undecided.append(np.unique(places.acknowledged(page, rows["undecided"])))
         self._doubt_undecided([places.name(place, self._account.topics) for place in np.unique(np.hstack(undecided))])
         return lost
+
+    def _in_compacted_topics(self, places: Places) -> Iterator[StoredBatch]:
+        """Read the compacted topics once more, without what was aborted: the log cleaner passes that over."""
+        names = [self._account.topics.names[code - 1] for code in np.unique(places.topic[places.compacts])]
+        with self._doubting():
+            reading = self._log.read_log(names, committed=True, timeout=self._timeout)
+            yield from reading
+            self._doubt_unread(reading.bounds)
 
     def _doubt_undecided(self, names: Sequence[str]) -> None:
         if names:
@@ -183,12 +202,18 @@ class _Check:
             unknown=sent - acknowledged - failed,
             stored=stored,
             foreign=foreign,
+            unknown_missing=self._unknown_missing(),
             reason=" ".join(self._doubts),
             failures=dict(sum((session.reasons for session in self._account.sessions), Counter())),
             recoveries=recovered,
             anomalies=self._anomalies,
             **{kind: self._anomalies.count(kind) for kind in KINDS},
         )
+
+    def _unknown_missing(self) -> int:
+        if self._doubts:
+            return 0
+        return sum(int(np.count_nonzero(page.unknown & ~page.found & ~page.aborted)) for page in self._pages)
 
 
 def _listed(names: Sequence[str]) -> str:

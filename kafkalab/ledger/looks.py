@@ -10,6 +10,12 @@ __all__ = ["Report", "as_html", "as_text"]
 
 #: Told whatever they are; of the others, what is not 0.
 _ALWAYS = ("sent", "acknowledged", "failed", "unknown", "stored", "lost", "duplicated", "reordered")
+#: Told by the remark.
+_NEVER = ("unknown_missing",)
+_REMARKS = {
+    "unknown": "no acknowledgement came: such a record may be stored or not",
+    "foreign": "records that this ledger did not send",
+}
 _NAMED = 5
 
 
@@ -43,18 +49,28 @@ class Report:
             return "Clean: nothing was sent."
         return "Clean: nothing lost, duplicated, reordered or changed."
 
+    @property
+    def remark(self) -> str:
+        """What a reader of the judgement may miss: records that are gone, and that nobody had promised to keep."""
+        missing = self.counts["unknown_missing"]
+        if not missing:
+            return ""
+        who = "1 record that was" if missing == 1 else f"{missing:,} records that were"
+        verb, what = ("is", "it") if missing == 1 else ("are", "them")
+        return f"{who} never acknowledged {verb} not stored: Kafka had not promised to keep {what}."
+
     def lines(self) -> Iterator[tuple[str, str, str]]:
         """Iterate the counts that matter: name, number, and what more there is to say."""
         for name, count in self.counts.items():
             if name == "lost" and self.reason:
                 yield name, "?", "not known"
-            elif count or name in _ALWAYS:
-                yield _in_words(name), f"{count:,}", self._remark(name)
+            elif (count or name in _ALWAYS) and name not in _NEVER:
+                yield _in_words(name), f"{count:,}", self._remark_on(name, count)
 
-    def _remark(self, name: str) -> str:
+    def _remark_on(self, name: str, count: int) -> str:
         if name == "failed":
             return ", ".join(f"{reason} {count:,}" for reason, count in sorted(self.failures.items()) if reason)
-        return ""
+        return _REMARKS.get(name, "") if count else ""
 
     def named(self) -> Iterator[tuple[str, list[str]]]:
         """Iterate what went wrong: the kind, and its first records in words."""
@@ -65,10 +81,10 @@ class Report:
 
 
 def as_text(report: Report) -> str:
-    """Return the judgement, the counts in aligned columns, and the first records of each kind."""
+    """Return the judgement and its remark, the counts in aligned columns, and the first records of each kind."""
     lines = list(report.lines())
     names, numbers = (max(len(line[column]) for line in lines) for column in (0, 1))
-    text = [report.judgement]
+    text = [report.judgement, *filter(None, [report.remark])]
     text += [f"  {name:<{names}}  {number:>{numbers}}  {remark}".rstrip() for name, number, remark in lines]
     for kind, examples in report.named():
         text += [f"{kind}:", *(f"  {example}" for example in examples)]
@@ -86,7 +102,10 @@ def as_html(report: Report) -> str:
         f"<p>{escape(kind)}:</p><ul>{''.join(f'<li>{escape(example)}</li>' for example in examples)}</ul>"
         for kind, examples in report.named()
     )
-    return f"<div><p><strong>{escape(report.judgement)}</strong></p><table><tbody>{rows}</tbody></table>{named}</div>"
+    head = f"<p><strong>{escape(report.judgement)}</strong></p>" + (
+        f"<p>{escape(report.remark)}</p>" * bool(report.remark)
+    )
+    return f"<div>{head}<table><tbody>{rows}</tbody></table>{named}</div>"
 
 
 def _in_words(name: str) -> str:

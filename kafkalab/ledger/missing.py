@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from kafkalab.ledger.anomalies import Detail, Rows
 from kafkalab.ledger.pages import Page, Pages, Places, positions
+from kafkalab.ledger.stored import StoredBatch
 
 __all__ = ["Missing", "explain_lost"]
 
@@ -23,12 +24,14 @@ class Missing:
         pages: all of them.
         places: with the bounds of the reading.
         committed: whether it left out what is not committed.
+        others: what is stored in compacted topics, if it is not of these pages only; iterated where it matters.
     """
 
-    def __init__(self, pages: Pages, places: Places, *, committed: bool) -> None:
+    def __init__(self, pages: Pages, places: Places, *, committed: bool, others: Iterable[StoredBatch] = ()) -> None:
         self._pages = pages
         self._places = places
         self._committed = committed
+        self._others = others
         self._keys, self._latest = self._latest_of_keys()
 
     def of(self, page: Page) -> dict[str, Integers]:
@@ -64,8 +67,8 @@ class Missing:
             keys.append(np.unique(self._places.with_keys(place, page.key[rows])[compacts]))
         known = np.unique(np.concatenate(keys))
         latest = np.full(len(known), -1, np.int64)
-        for page, rows, place, offset in self._written() if len(known) else ():
-            at = positions(known, self._places.with_keys(place, page.key[rows]))
+        for place, key, offset in self._written() if len(known) else ():
+            at = positions(known, self._places.with_keys(place, key))
             np.maximum.at(latest, at[at >= 0], offset[at >= 0])
         latest[self._maybe_deleted(known)] = np.iinfo(np.int64).max
         return known, latest
@@ -82,14 +85,18 @@ class Missing:
             deleted |= np.isin(keyed, tombs)
         return deleted
 
-    def _written(self) -> Iterator[tuple[Page, Integers, Integers, Integers]]:
-        """Iterate all that was acknowledged, and all that was found: page, rows, places and offsets."""
+    def _written(self) -> Iterator[tuple[Integers, npt.NDArray[np.uint32], Integers]]:
+        """Iterate all that was acknowledged, all that was found, and what others wrote: places, keys and offsets."""
         # What was aborted replaces nothing: the log cleaner passes it over.
         for page in self._pages:
             rows = np.flatnonzero(page.acknowledged & ~page.aborted)
-            yield page, rows, self._places.acknowledged(page, rows), page.offset[rows]
+            yield self._places.acknowledged(page, rows), page.key[rows], page.offset[rows]
             rows = np.flatnonzero(page.found & ~page.aborted)
-            yield page, rows, self._places.found(page, rows), page.found_offset[rows]
+            yield self._places.found(page, rows), page.key[rows], page.found_offset[rows]
+        for batch in self._others:
+            place = self._places.of(batch.topic, batch.partition)
+            if place is not None:
+                yield np.full(len(batch.offsets), place), batch.keys, batch.offsets
 
 
 def _missing(page: Page) -> Integers:

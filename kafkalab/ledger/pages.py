@@ -147,6 +147,7 @@ class Places:
 
     def __init__(self, pages: Pages, topics: Topics, bounds: Mapping[tuple[str, int], PartitionBounds]) -> None:
         known = {(topics.find(topic), partition): each for (topic, partition), each in bounds.items()}
+        self._topics = topics
         sizes = _partition_counts(pages, len(topics.names), known)
         self._base = np.cumsum(sizes) - sizes
         self.topic = np.repeat(np.arange(len(sizes)), sizes)
@@ -168,6 +169,11 @@ class Places:
         """Return the place of each partition."""
         places: Integers = self._base[topics] + partitions
         return places
+
+    def of(self, topic: str, partition: int) -> int | None:
+        """Return the place of a partition, None where it is not known."""
+        first = np.flatnonzero((self.topic == self._topics.find(topic)) & (self.partition == partition))
+        return int(first[0]) if len(first) else None
 
     def found(self, page: Page, rows: Integers) -> Integers:
         """Return the places where records of a page were found."""

@@ -42,12 +42,14 @@ class PartitionBounds:
         end: the end offset asked for before reading (the last stable one for a read_committed reader).
         reached: whether the reader came to ``end``; a verdict on what was lost needs this of every partition.
         compacts: whether the topic's cleanup policy has compaction.
+        held_up: whether an open transaction keeps a read_committed reader from records at ``end`` and behind it.
     """
 
     start: int
     end: int
     reached: bool
     compacts: bool
+    held_up: bool = False
 
 
 class Reading(Protocol):

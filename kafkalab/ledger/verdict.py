@@ -48,6 +48,8 @@ class Verdict:
         processed_twice: effects beyond the first of a record, in any processor.
         unprocessed: acknowledged records that were found and had no effect, in any processor. Only when verified.
         foreign: records in the topics that are not of this ledger; not unclean.
+        unknown_missing: unknown records that the reader did not find, but for those of aborted transactions; not
+            unclean, since nobody had promised to keep them. Said only when verified.
         reason: why it is not verified; empty where it is.
         failures: why sends failed, and how often.
         recoveries: one for each event, by time.
@@ -69,6 +71,7 @@ class Verdict:
     processed_twice: int
     unprocessed: int
     foreign: int
+    unknown_missing: int = 0
     reason: str = ""
     failures: Mapping[str, int] = field(default_factory=dict)
     recoveries: tuple[Recovery, ...] = ()

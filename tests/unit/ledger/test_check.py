@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
 
 from benchmarks.memory_log import MemoryLog, Slot
 from kafkalab.errors import BrokerFailed, InvalidArgument, NotRunning, WaitTimeout
-from kafkalab.ledger import Ledger
+from kafkalab.ledger import Ledger, Reading
 from kafkalab.ledger.verdict import UNCLEAN
 from tests.unit.ledger.conftest import Story, rows
 
 ALL_GOOD = dict.fromkeys(UNCLEAN, 0)
+
+
+@dataclass
+class InTurn:
+    """A log that is another one at each reading."""
+
+    logs: list[MemoryLog]
+
+    def read_log(self, topics: Sequence[str], *, committed: bool = False, timeout: float = 60.0) -> Reading:
+        return self.logs.pop(0).read_log(topics, committed=committed)
 
 
 def test_a_good_history_is_clean() -> None:
@@ -67,7 +78,18 @@ def test_an_unknown_record_may_be_there_or_not() -> None:
     story.send()
     verdict = story.verdict()
     assert verdict.clean
-    assert (verdict.unknown, verdict.stored) == (2, 1)
+    assert (verdict.unknown, verdict.stored, verdict.unknown_missing) == (2, 1, 1)
+
+
+def test_what_is_missing_of_the_unknown_is_told_of_a_log_that_was_read_and_of_no_aborted_transaction() -> None:
+    story = Story()
+    story.send()
+    session = story.sessions[1]
+    session.aborted([story.send().entry.sequence])
+    story.send().entry.failed(1.0)
+    assert story.verdict().unknown_missing == 1
+    story.bound(0, 5, reached=False)
+    assert story.verdict().unknown_missing == 0
 
 
 def test_an_offset_of_minus_one_is_no_acknowledgement() -> None:
@@ -122,6 +144,30 @@ def test_the_last_record_of_a_key_and_partition_is_never_compacted(key: bytes, p
     for place in (("t", 0), ("t", 1)):
         story.bound(0, 8, compacts=True, place=place)
     assert rows(story.verdict(), "lost") == [(1, 0, "t", 0, 0)]
+
+
+@pytest.mark.parametrize(
+    ("key", "hidden", "kind"), [(b"k", False, "compacted"), (b"other", False, "lost"), (b"k", True, "lost")]
+)
+def test_what_others_wrote_replaces_a_record_as_well(key: bytes, hidden: bool, kind: str) -> None:
+    story = Story()
+    story.send(b"k").entry.acknowledged(0, 0, 1.0)
+    story.slots["t", 0].append(Slot(4, None, key, b"of another", hidden))
+    story.bound(0, 5, compacts=True)
+    verdict = story.verdict()
+    assert rows(verdict, kind) == [(1, 0, "t", 0, 0)]
+    assert verdict.foreign == 1
+
+
+def test_a_compacted_topic_that_cannot_be_read_again_says_nothing_of_what_is_lost() -> None:
+    story = Story()
+    story.send(b"k").entry.acknowledged(0, 0, 1.0)
+    story.slots["t", 0].append(Slot(4, None, b"k", b"of another"))
+    story.bound(0, 5, compacts=True)
+    log = story.log()
+    verdict = story.ledger.verify(InTurn([log, replace(log, error=WaitTimeout("gave up."))]))
+    assert (verdict.lost, verdict.verified) == (0, False)
+    assert "the log could not be read: gave up." in verdict.reason
 
 
 def test_an_aborted_record_replaces_nothing() -> None:

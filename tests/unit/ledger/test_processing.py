@@ -6,6 +6,7 @@ import pytest
 
 from benchmarks.memory_log import Slot
 from kafkalab.errors import InvalidArgument
+from kafkalab.ledger import PartitionBounds
 from tests.unit.ledger.conftest import Story, Told, rows
 
 
@@ -128,3 +129,14 @@ def test_any_thread_may_tell() -> None:
     for thread in threads:
         thread.join()
     assert story.verdict().processed_twice == 200
+
+
+def test_while_a_transaction_is_open_nothing_is_said_of_what_it_may_bring() -> None:
+    story = Story()
+    story.good()
+    story.ledger.processor("p", ["t"], output="results")
+    story.bounds["results", 0] = PartitionBounds(0, 0, reached=True, compacts=False, held_up=True)
+    story.slots["results", 0] = []
+    verdict = story.verdict()
+    assert (verdict.unprocessed, verdict.verified) == (0, False)
+    assert "a transaction is open in results-0, so that its effects do not count yet" in verdict.reason

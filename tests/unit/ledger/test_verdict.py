@@ -6,6 +6,7 @@ from dataclasses import FrozenInstanceError
 
 import pytest
 
+from benchmarks.memory_log import Slot
 from kafkalab.errors import InvalidArgument
 from kafkalab.ledger import Ledger
 from kafkalab.ledger.anomalies import KINDS
@@ -66,6 +67,40 @@ def test_the_text_of_a_clean_verdict() -> None:
         story.good()
     verdict = story.verdict()
     assert str(verdict) == repr(verdict) == CLEAN
+
+
+NOBODY_ANSWERED = """\
+Clean: nothing lost, duplicated, reordered or changed.
+2 records that were never acknowledged are not stored: Kafka had not promised to keep them.
+  sent          3
+  acknowledged  0
+  failed        0
+  unknown       3  no acknowledgement came: such a record may be stored or not
+  stored        1
+  lost          0
+  duplicated    0
+  reordered     0
+  foreign       1  records that this ledger did not send"""
+
+
+def test_the_text_tells_of_records_that_nobody_acknowledged_and_explains_what_is_not_self_evident() -> None:
+    story = Story()
+    story.store(story.send())
+    for _ in range(2):
+        story.send()
+    story.slots["t", 0].append(Slot(7, None, b"k", b"v"))
+    verdict = story.verdict()
+    assert str(verdict) == NOBODY_ANSWERED
+    assert verdict.clean
+
+
+def test_one_record_that_nobody_acknowledged() -> None:
+    story = Story()
+    story.send()
+    remark = "1 record that was never acknowledged is not stored: Kafka had not promised to keep it."
+    assert str(story.verdict()).splitlines()[1] == remark
+    assert f"<p>{remark}</p>" in story.verdict()._repr_html_()
+    assert "<p>" not in Story().verdict()._repr_html_().replace("<p><strong>", "")
 
 
 def test_the_text_names_what_is_wrong() -> None:
@@ -175,6 +210,7 @@ def test_every_anomaly_is_a_count_and_has_a_table() -> None:
     assert list(verdict.counts) == [
         *("sent", "acknowledged", "failed", "unknown", "stored", "lost", "expired", "compacted", "duplicated"),
         *("reordered", "changed", "aborted_visible", "failed_visible", "processed_twice", "unprocessed", "foreign"),
+        "unknown_missing",
     ]
 
 
