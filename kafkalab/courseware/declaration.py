@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -64,8 +65,9 @@ class Exercise:
 
         Raises:
             NotDoneYet: an answer is still its placeholder, or the check found the exercise unsolved.
-            InvalidArgument: the check passed without saying what it saw.
+            InvalidArgument: the check takes other arguments, or passed without saying what it saw.
         """
+        self._refuse_what_does_not_fit(*observed, **answers)
         waiting = [name for name, answer in answers.items() if answer is ...]
         if waiting:
             raise NotDoneYet(f"`{waiting[0]}` is still `...`: put your answer in its place.")
@@ -73,6 +75,19 @@ class Exercise:
         if not isinstance(seen, str) or not seen.strip():
             raise InvalidArgument(f"the check of exercise {self.name} must return what it saw, as text.")
         return seen
+
+    def _refuse_what_does_not_fit(self, *observed: object, **answers: object) -> None:
+        wanted = inspect.signature(self.check)
+        try:
+            wanted.bind(*observed, **answers)
+        except TypeError as problem:
+            each = [_as_passed(parameter) for parameter in wanted.parameters.values()]
+            call = f"check({', '.join([repr(self.name), *each])})".replace("'", '"')
+            raise InvalidArgument(f"{problem}: call {call}, as the lesson does.") from None
+
+
+def _as_passed(parameter: inspect.Parameter) -> str:
+    return f"{parameter.name}={parameter.name}" if parameter.kind is parameter.KEYWORD_ONLY else parameter.name
 
 
 def _two_different_texts(hints: object) -> bool:

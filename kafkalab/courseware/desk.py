@@ -92,7 +92,7 @@ def check(name: str, /, *observed: object, **answers: object) -> None:
 
     Raises:
         NotDoneYet: with what was seen instead; a notebook shows just that message.
-        InvalidArgument: there is no such exercise.
+        InvalidArgument: there is no such exercise, or its check takes other arguments.
     """
     _desk(name[:2]).check(name, *observed, **answers)
 

@@ -23,6 +23,7 @@ CELL_TIMEOUT = 300
 
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 TRACEBACK_LINES = 25
+WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
 class ExecutionFailed(KafkalabError):
@@ -89,6 +90,8 @@ def _normalise(notebook: NotebookNode) -> None:
             cell.metadata.pop("execution", None)
             cell.outputs = _coalesced(cell.outputs)
             for output in cell.outputs:
+                # Without its kernel a page shows an error in a widget's place; its words stay.
+                output.get("data", {}).pop(WIDGET, None)
                 if output.output_type == "error":
                     output.traceback = _short_traceback(output)
 

@@ -49,7 +49,9 @@ class Prediction:
         """
         if observed not in self.choices:
             raise InvalidArgument(f"observed {observed!r}, which is none of the choices {self._listed()}.")
-        if self.guess not in self.choices:
+        if self.guess is not ... and self.guess not in self.choices:
+            print(f"Observed: {observed}. Your guess {self.guess!r} was none of the choices {self._listed()}.")
+        elif self.guess is ...:
             print(f"Observed: {observed}. You made no guess; the next one is yours.")
         elif observed == self.guess:
             print(f"Observed: {observed}, as you predicted.")

@@ -15,9 +15,10 @@ import numpy as np
 from matplotlib import pyplot as plt
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import NotEnoughReplicasError
-from kafkalab import Cluster, faults, traffic
+from kafkalab import Cluster, faults, observe, traffic
 from kafkalab.courseware import check, hint, predict, progress, show, solution
 from kafkalab.ledger import Ledger
+from kafkalab.observe import plots
 from kafkalab.simulation.stocks import Stocks
 from kafkalab.waiting import wait_until
 
@@ -32,7 +33,9 @@ cluster.partitions(orders)
 # from the leader what they do not have yet, and store it at the same offsets. Those that keep up, the leader among
 # them, are the **in-sync replicas**, the **ISR**. Each broker leads one partition here, so that the load is shared.
 #
-# We store three records in partition 0, and look at what each of the three brokers has on its own disk.
+# We store three records in partition 0, and look at what each of the three brokers has on its own disk. Copying takes
+# a moment, and lessons never sleep and hope: `wait_until(look, accept)` calls `look` until `accept` likes what it
+# returned, and gives up with what it saw last.
 
 # %%
 producer = KafkaProducer(**cluster.client_config(), acks=1, enable_idempotence=False)
@@ -43,9 +46,11 @@ def replicas_of(topic):
     seen = cluster.replicas(topic).query("partition == 0")
     return seen[["broker", "role", "in_sync", "log_end", "high_watermark"]]
 
-seen = wait_until(lambda: replicas_of(orders), lambda now: (now["high_watermark"] == 3).all(), what="three copies")
+seen = wait_until(
+    lambda: replicas_of(orders), lambda now: (now["high_watermark"] == 3).all(), what="three copies"
+)
 files = [cluster.data_folder(broker) / f"{orders}-0" / f"{0:020}.log" for broker in (1, 2, 3)]
-print("the same bytes in the files of all three brokers:", len({file.read_bytes() for file in files}) == 1)
+print("the same bytes on the disks of all three:", len({file.read_bytes() for file in files}) == 1)
 seen
 
 # %% [markdown]
@@ -54,7 +59,8 @@ seen
 # far *all* in-sync replicas have come, as far as this broker knows.
 #
 # ## What a consumer is shown
-# Now both followers freeze, and the leader is given two records more. With `acks=1` its own word is enough.
+# Now both followers freeze: `pause` halts their processes where they stand, as when a machine hangs. The leader is
+# given two records more. With `acks=1` its own word is enough.
 #
 # **Predict.** A consumer asks the leader for news. What is it shown?
 
@@ -63,6 +69,10 @@ guess = predict("What is the consumer shown?", choices=("both records", "nothing
 guess
 
 # %%
+def log_ends(topic):
+    batches = {broker: cluster.batches(topic, broker=broker) for broker in (1, 2, 3)}
+    return {broker: int(table["last_offset"].max()) + 1 for broker, table in batches.items()}
+
 partition = TopicPartition(orders, 0)
 consumer = KafkaConsumer(**cluster.client_config(), auto_offset_reset="earliest")
 consumer.assign([partition])
@@ -71,51 +81,61 @@ for broker in (2, 3):
     cluster.broker(broker).pause()
 sent = [producer.send(orders, value, partition=0) for value in (b"order 3", b"order 4")]
 print("acknowledged at offsets", [future.get(timeout=10).offset for future in sent])
-shown = consumer.poll(timeout_ms=1_000).get(partition, [])
+shown = consumer.poll(timeout_ms=600).get(partition, [])
 guess.compare("both records" if len(shown) == 2 else "nothing new")
-print("the end, as the consumer is told:", consumer.end_offsets([partition])[partition])
-frozen = replicas_of(orders)
+print("the high watermark, as the consumer is told:", consumer.highwater(partition))
+print("the log's end on each broker's own disk:", log_ends(orders))
 for broker in (2, 3):
     cluster.broker(broker).resume()
 print("after the thaw:", [record.value.decode() for record in islice(consumer, 2)])
-frozen
 
 # %% [markdown]
-# The table shows how it was during the frost. (The frozen brokers did not answer, hence the -1.) The leader had both
-# records: its log ended at 5. But its high watermark stayed at 3, and a consumer is shown nothing beyond the high
-# watermark. What only one broker has may still be lost with it, and nobody should have acted on a record that then
-# never was. When the followers ran again, they fetched the two records, the high watermark moved, and the consumer
-# got them.
+# During the frost broker 1, the leader, had both records: its log ended at 5. But its high watermark stayed at 3, and
+# a consumer is shown nothing beyond the high watermark. What only one broker has may still be lost with it, and nobody
+# should have acted on a record that then never was. When the followers ran again, they fetched the two records, the
+# high watermark moved, and the consumer got them.
 #
 # ## Kill the leader, under load
 # Now a fault that happens. A simulated stock market sends 2,000 trades to the topic `stock-prices`, 400 a second,
 # with `acks=all`, while you pull the plug of broker 1. A **ledger** notes every record that is sent and every
 # acknowledgement, and afterwards reads the topic from the start and compares.
 #
+# `faults.kill(...)` says what shall break, `.fire(cluster)` breaks it now, `.watch()` waits until the other brokers
+# have noticed, and `.undo()` starts the broker again. Meanwhile `observe.watch` keeps an eye on the leaders and the
+# ISR, for the picture.
+#
 # Broker 1 leads partition 0; brokers 2 and 3 lead the other two partitions, and stay alive.
 #
 # **Predict.** In which partitions do acknowledgements stop for more than a second?
 
 # %%
-guess = predict("Which partitions stop?", choices=("none", "only partition 0", "all three"), guess=...)
+guess = predict("Which ones stop?", choices=("none", "only partition 0", "others too"), guess=...)
 guess
 
 # %%
 prices = cluster.create_topic("stock-prices", partitions=3)
-trades = islice((record for record in Stocks(seed=4).records(4_000) if record.topic == "stock-prices"), 2_000)
-run = traffic.start(cluster, trades, rate=400, acks="all")
-wait_until(lambda: run.observe().acknowledged, lambda count: count > 300, what="the first 300 acknowledgements")
-cluster.wait_for_isr(prices, 3)
-kill = faults.kill(faults.leader(prices, 0)).fire(cluster)
-seen = kill.watch()
-print(f"{kill.name}: now broker {seen.leader} leads it, and its in-sync replicas are {seen.isr}")
-cluster.broker(1).start()
-cluster.wait_for_isr(prices, 3)
+trades = (record for record in Stocks(seed=4).records(4_000) if record.topic == "stock-prices")
+run = traffic.start(cluster, islice(trades, 2_000), rate=400, acks="all")
+
+def in_sync(story):
+    return story.isr()["isr"].tail(3).map(len).tolist()
+
+with observe.watch(cluster, topic=prices) as story:
+    wait_until(lambda: run.observe().acknowledged, lambda count: count > 300, what="300 acknowledged")
+    kill = faults.kill(faults.leader(prices, 0)).fire(cluster)
+    story.mark(kill.name)
+    noticed = kill.watch()
+    story.mark("start it again")
+    kill.undo()
+    wait_until(lambda: in_sync(story), lambda now: now == [3, 3, 3], what="three in-sync replicas each")
+picture = plots.isr_timeline(story.isr(), story.faults())
+show(picture.figure, picture.alt)
 
 # %% [markdown]
-# `kill -9`: no goodbye, no time to hand over. The controller, the part of the cluster that knows who lives, missed
-# the broker's heartbeats, took it out of every ISR, and made another in-sync replica of partition 0 its leader. Then
-# the broker was switched on again, fetched what it had missed, and is back in every ISR.
+# Read the picture from left to right. Line 1 is `kill -9`: no goodbye, no time to hand over, and for a while the
+# cluster still believes in broker 1. Then the controller, the part of the cluster that knows who lives, has missed
+# enough of the broker's heartbeats: it takes broker 1 out of every ISR, and makes another in-sync replica of partition
+# 0 its leader. At line 2 the broker is switched on again. It fetches what it has missed, and is back in every ISR.
 #
 # How did the producer fare?
 
@@ -123,17 +143,18 @@ cluster.wait_for_isr(prices, 3)
 run.wait(timeout=60)
 acks = run.ledger.acknowledgements()
 since = [acks["acknowledged_at"][acks["partition"] == number] - kill.at for number in range(3)]
-figure, axes = plt.subplots(3, figsize=(8, 4), sharex=True, sharey=True)
+figure, axes = plt.subplots(3, figsize=(8, 4), sharex=True, sharey=True, layout="constrained")
 for number, panel in enumerate(axes):
     panel.hist(since[number], bins=np.arange(-1, 6, 0.1), log=True, color="steelblue")
-    panel.axvline(0, color="black")
-    panel.axvline(seen.seconds, color="darkorange", linestyle="--")
+    panel.axvline(0, color="black", label="broker 1 killed")
+    panel.axvline(noticed.seconds, color="darkorange", linestyle="--", label="the others have noticed")
     panel.set_ylabel(f"partition {number}")
-axes[0].set_title("records acknowledged per 0.1 s; broker 1 killed (line), new leader seen (dashed)")
-axes[2].set_xlabel("seconds since the kill")
+axes[0].set_title("Records acknowledged per 0.1 s", loc="left")
+axes[2].set_xlabel("time since the kill (s)")
+figure.legend(*panel.get_legend_handles_labels(), loc="outside upper right", ncols=2)
 silent = [number for number in range(3) if np.diff(np.sort(since[number])).max() > 1]
-show(figure, alt=f"Records acknowledged per 0.1 s. Partitions {silent} stop at the kill and go on seconds later.")
-guess.compare({0: "none", 1: "only partition 0", 3: "all three"}[len(silent)])
+show(figure, alt=f"Records acknowledged per 0.1 s. Partitions {silent} stop at the kill, then go on.")
+guess.compare("only partition 0" if silent == [0] else "others too" if silent else "none")
 
 # %% [markdown]
 # All three, although two leaders were alive. `acks=all` waits for every in-sync replica, and broker 1 was one in each
@@ -151,22 +172,33 @@ run.ledger.verify(cluster)
 # Every acknowledged record is there, once, and in order. An acknowledgement with `acks=all` meant: each in-sync
 # replica has it. The new leader was one of them.
 #
-# Broker 1 has caught up and is in every ISR again, but the table above says who leads partition 0 now, and broker 1
-# leads nothing: a broker that comes back does not take its partitions back by itself. The first broker in `replicas`
-# is the **preferred leader**. Kafka's tool for leader elections puts it back (the controller's own check does so every
-# five minutes, `leader.imbalance.check.interval.seconds`).
+# Broker 1 is in every ISR again, but look at the first picture once more: it leads nothing. A broker that comes back
+# does not take its partitions back by itself. The first broker in `replicas` is the **preferred leader**. Kafka's tool
+# for leader elections puts it back (the controller's own check does so every five minutes,
+# `leader.imbalance.check.interval.seconds`).
+#
+# The next cell does that, and shows the **live view**: the cluster as it is now, refreshed twice a second.
 
 # %%
 where = ["--topic", prices, "--partition", "0"]
 print(cluster.kafka_tool("kafka-leader-election", "--election-type", "preferred", *where).strip())
-cluster.partitions(prices).head(1)
+cluster.wait_for_isr(orders, 3)
+observe.live(cluster)
 
 # %% [markdown]
+# **Your turn.** In this view, press *Kill* at the broker that leads `stock-prices-0`. For two seconds the cluster has
+# not noticed yet; then the leader moves, and two of three replicas are in sync. Press *Start*: the broker joins, comes
+# back into every ISR, and leads nothing. To keep the view beside you, right-click it and choose *Create New View for
+# Cell Output*. The buttons work while no cell runs. In a terminal, `print(observe.live(cluster))` says the same in
+# words.
+#
+# Before you go on, all three brokers should run again.
+#
 # **Exercise 1.** Create a topic that survives one loss: with any one broker dead it still takes writes with
 # `acks=all`, and even then it acknowledges no record that only one broker has. The setting is `min.insync.replicas`:
 # how many in-sync replicas there must be for a write with `acks=all`.
 #
-# The check kills the leader of your topic and writes. Stuck? `hint("04.one-loss")`
+# The check kills the leader of your topic and writes: watch it in the view. Stuck? `hint("04.one-loss")`
 
 # %% exercise="04.one-loss"
 safe = ...
@@ -180,8 +212,11 @@ check("04.one-loss", cluster, safe=safe)
 # %% [markdown]
 # ## Break it: acks=1 loses
 # The same kill, but now the producer is content with the leader's word, and the followers lag: they are frozen for a
-# moment. (On a real cluster it is a slow disk, a busy network or a long pause of the JVM.) Each order goes through
-# the ledger, this time in plain code.
+# moment. (On a real cluster it is a slow disk, a busy network or a long pause of the JVM.)
+#
+# This time the ledger is kept in plain code. A `session` is one producer's page in it. `enter` notes a record before
+# it is sent, and gives it a header with its number, by which the ledger knows it again; `acknowledged` notes what the
+# broker answered: the partition and the offset.
 #
 # Ten orders are stored on all three brokers. Twenty more come while the followers are frozen; then the leader dies,
 # and the followers thaw.
@@ -196,14 +231,15 @@ def place(producer, topic, session, names):
         stored = producer.send(topic, name.encode(), headers=entry.headers).get(timeout=10)
         entry.acknowledged(stored.partition, stored.offset, monotonic())
 
-lossy, ledger = cluster.create_topic("lossy"), Ledger()
+lossy, ledger = cluster.create_topic("lossy", replication_factor=3), Ledger()
 session = ledger.session()
 placed = [f"order {number}" for number in range(30)]
 place(producer, lossy, session, placed[:10])
-wait_until(lambda: replicas_of(lossy), lambda seen: (seen["high_watermark"] == 10).all(), what="ten copies")
+wait_until(
+    lambda: replicas_of(lossy), lambda now: (now["high_watermark"] == 10).all(), what="ten copies"
+)
 
-# %%
-guess = predict("What does the ledger say?", choices=("all are there", "some are lost", "all are lost"), guess=...)
+guess = predict("The ledger says:", choices=("all are there", "some lost", "all lost"), guess=...)
 guess
 
 # %%
@@ -217,7 +253,7 @@ for broker in (2, 3):
 cluster.wait_for_isr(lossy, 2)
 verdict = ledger.verify(cluster)
 lost = set(verdict.table("lost")["sequence"])
-guess.compare("all are there" if not lost else "some are lost" if verdict.stored else "all are lost")
+guess.compare("all are there" if not lost else "some lost" if verdict.stored else "all lost")
 print("acknowledged:", verdict.acknowledged, "- of the first ten lost:", len(lost & set(range(10))))
 print("acknowledged = found + named as lost:", verdict.acknowledged == verdict.stored + len(lost))
 verdict.table("lost").set_index("sequence")[["topic", "partition", "offset", "detail"]].tail(3)
@@ -229,19 +265,27 @@ verdict.table("lost").set_index("sequence")[["topic", "partition", "offset", "de
 #    lagged for a while (`replica.lag.time.max.ms`) or counts as dead.
 # 3. The leader died, and the controller chose from the ISR. The new leader's log ends before those orders.
 #
-# No error was raised anywhere: the producer was told "stored" thirty times. But broker 1 still has them on its disk,
-# so what happens when it comes back?
+# No error was raised anywhere: the producer was told "stored" thirty times. But broker 1 is dead, not its disk. What
+# lies on it, and what happens when it comes back?
 
 # %%
-print("on the disk of broker 1:", cluster.batches(lossy, broker=1)["records"].sum(), "records")
+ends = log_ends(lossy)
+figure, axes = plt.subplots(figsize=(8, 2))
+axes.barh([f"broker {number}" for number in ends], list(ends.values()), color="steelblue")
+axes.barh("broker 1", len(lost), left=30 - len(lost), color="darkorange", hatch="//", label="lost")
+axes.invert_yaxis()
+axes.set_title("Orders on each broker's own disk", loc="left")
+axes.legend(loc="lower right")
+behind = [number for number, end in ends.items() if end < ends[1]]
+show(figure, alt=f"Broker 1 has {ends[1]} orders on its disk. Brokers {behind} lack the last ones.")
 cluster.broker(1).start()
 cluster.wait_for_isr(lossy, 3)
-ends = {cluster.batches(lossy, broker=broker)["last_offset"].max() for broker in (1, 2, 3)}
-print("all three end at the same offset:", len(ends) == 1, "- lost still:", ledger.verify(cluster).lost == len(lost))
+print("now all three end at the same offset:", len(set(log_ends(lossy).values())) == 1)
+print("the same orders are lost:", ledger.verify(cluster).lost == len(lost))
 
 # %% [markdown]
-# It gives them up. A follower's log must be the leader's log, so the returning broker cuts off (**truncates**) what
-# its new leader does not have. The last copy is gone.
+# Broker 1 had them all, and gives them up. A follower's log must be the leader's log, so the returning broker cuts off
+# (**truncates**) what its new leader does not have. The last copy is gone.
 #
 # **Exercise 2.** Somebody has to call the customers. From `verdict.table("lost")`, make the list of the orders (as in
 # `placed`) that were acknowledged and are lost. A record's `sequence` counts the ledger's records from 0. The check
@@ -259,8 +303,8 @@ check("04.read-verdict", cluster, topic=lossy, placed=placed, to_call=to_call)
 # %% [markdown]
 # ## A write that is refused
 # For the rest two of three brokers go down, and somebody must still say who leads. This cluster has a controller in a
-# process of its own, beside the three brokers. Three topics, each with three replicas, differ in one setting. Then
-# broker 3 is shut down, in good order, for repair.
+# process of its own, beside the three brokers. (A new cluster: `observe.live(cluster)` shows it, if you like.) Three
+# topics, each with three replicas, differ in one setting. Then broker 3 is shut down, in good order, for repair.
 
 # %%
 consumer.close()
@@ -367,7 +411,7 @@ ledgers[loose].verify(cluster)
 
 # %% [markdown]
 # That is the trade. `loose` takes writes again, and all that was acknowledged while broker 1 was alone is lost. The
-# first offsets belong to other records now (*foreign* ones: not of this ledger). `acks=all` was no protection,
+# first offsets belong to other records now (the *foreign* ones, of `attempt`). `acks=all` was no protection,
 # because `min.insync.replicas=1` let one replica be all.
 #
 # **Exercise 4.** `accounts` has no leader either, and there every record counts. Bring it back without losing one.

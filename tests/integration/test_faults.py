@@ -69,6 +69,10 @@ def test_a_paused_follower_leaves_the_isr_and_returns(cluster: Cluster) -> None:
     topic = cluster.create_topic("orders")
     cluster.broker(3).pause()
     assert cluster.broker(3).state == "paused"
+    producer = cluster.producer(acks=1, enable_idempotence=False)
+    for _ in range(50):
+        producer.send(topic, b"too late for broker 3").get(timeout=20)
+    assert cluster.batches(topic, broker=3).empty
     assert cluster.wait_for_isr(topic, 2)["isr"].tolist() == [(1, 2)]
     cluster.broker(3).resume()
     assert cluster.wait_for_isr(topic, 3)["isr"].tolist() == [(1, 2, 3)]

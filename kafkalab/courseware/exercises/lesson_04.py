@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from kafka import KafkaAdminClient
-from kafka.admin import ConfigResource
 from kafka.errors import KafkaError
 
 from kafkalab import Cluster, faults
 from kafkalab.courseware.declaration import NotDoneYet, exercise, expect
-from kafkalab.courseware.exercises.reading import records_of, require_topic
+from kafkalab.courseware.exercises.reading import records_of, require_topic, setting_of
 from kafkalab.ledger import Ledger
 from kafkalab.waiting import wait_until
 
@@ -33,6 +31,7 @@ SECONDS = 20
 def one_loss(cluster: Cluster, *, safe: object) -> str:
     """Look at the topic's replicas and settings; then kill the leader, write, and read what is there."""
     name = require_topic(cluster, safe, "safe")
+    _expect_all_running(cluster)
     copies = int(cluster.partitions(name)["replicas"].map(len).min())
     least = _min_isr(cluster, name)
     _expect_at_least_two(name, least)
@@ -120,7 +119,8 @@ def without_loss(cluster: Cluster, *, topic: str, ledger: Ledger) -> str:
     expect(verdict.verified, f"topic {topic} could not be read to its end: is its leader running?")
     expect(
         not verdict.lost,
-        f"{verdict.lost} acknowledged records of {topic} are lost, for good: run the lesson again to start over.",
+        f"{verdict.lost} acknowledged records of {topic} are lost, for good. To try again, run the cells from the "
+        'heading "A write that is refused" down to this one: the first of them starts a new cluster.',
     )
     return f"topic {topic} has a leader, and all {verdict.acknowledged} acknowledged records are there."
 
@@ -135,6 +135,15 @@ def _leader(cluster: Cluster, topic: str) -> int:
     )
 
 
+def _expect_all_running(cluster: Cluster) -> None:
+    for broker in cluster.brokers:
+        word = "resume" if broker.state == "paused" else "start"
+        expect(
+            broker.state == "running",
+            f"broker {broker.id} is {broker.state}, and the check needs all: cluster.broker({broker.id}).{word}().",
+        )
+
+
 def _expect_at_least_two(topic: str, least: int) -> None:
     expect(
         least >= SAFE_COPIES,
@@ -143,9 +152,7 @@ def _expect_at_least_two(topic: str, least: int) -> None:
 
 
 def _min_isr(cluster: Cluster, topic: str) -> int:
-    with KafkaAdminClient(**cluster.client_config()) as admin:
-        found = admin.describe_configs([ConfigResource("TOPIC", topic)], config_filter="all")
-    return int(found["topic"][topic]["min.insync.replicas"]["value"])
+    return int(setting_of(cluster, topic, "min.insync.replicas"))
 
 
 def _send(cluster: Cluster, topic: str, values: Sequence[bytes]) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from kafka import KafkaConsumer, TopicPartition
+from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
+from kafka.admin import ConfigResource
 
 from kafkalab import Cluster
 from kafkalab.courseware.declaration import NotDoneYet, expect
 from kafkalab.waiting import wait_until
 
-__all__ = ["records_of", "require_topic"]
+__all__ = ["records_of", "require_topic", "setting_of"]
 
 _SECONDS = 20.0
 
@@ -61,3 +62,10 @@ def records_of(cluster: Cluster, topic: str) -> list[Any]:
             every=0,
         )
     return sorted(found, key=lambda record: (record.partition, record.offset))
+
+
+def setting_of(cluster: Cluster, topic: str, name: str) -> str:
+    """Return a topic's setting, by its name in Kafka, as text; where the topic has none of its own, the default."""
+    with KafkaAdminClient(**cluster.client_config()) as admin:
+        found = admin.describe_configs([ConfigResource("TOPIC", topic)], config_filter="all")
+    return str(found["topic"][topic][name]["value"])

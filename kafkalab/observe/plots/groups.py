@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = ["REBALANCING", "assignment_map", "rebalance_timeline"]
 
-#: Stands for the reader of a partition while the group rebalances: the coordinator does not tell then.
+#: Stands for the reader of a partition while the group rebalances: the coordinator still tells the one before then.
 REBALANCING = "(rebalancing)"
 _STILL = ("Stable", "Empty", "Dead")
 _KEY = ["topic", "partition"]
@@ -141,8 +141,8 @@ def _reads(of: pd.DataFrame) -> str:
 def rebalance_timeline(assignments: pd.DataFrame, faults: pd.DataFrame | None = None) -> Picture:
     """Draw who read each partition over time: a row per partition, a colour per member.
 
-    While a group rebalances, its coordinator does not tell who reads what (under the cooperative protocol members read
-    on, under the eager one they do not): such times are hatched.
+    While a group rebalances, its coordinator does not tell who reads what, but who did before it began: such times are
+    hatched.
 
     Args:
         assignments: as ``seen.assignments()`` of :func:`kafkalab.observe.watch`.
@@ -177,9 +177,10 @@ def _readers(samples: pd.DataFrame) -> pd.DataFrame:
 
 
 def _reading(of: pd.DataFrame) -> tuple[str, dict[tuple[str, int], str]]:
-    still = of["state"].iloc[0] in _STILL
+    if of["state"].iloc[0] not in _STILL:
+        return REBALANCING, {}  # a coordinator tells then what was so before
     keys = zip(of["topic"].tolist(), of["partition"].tolist(), strict=True)
-    return "" if still else REBALANCING, dict(zip(keys, of["member"].tolist(), strict=True))
+    return "", dict(zip(keys, of["member"].tolist(), strict=True))
 
 
 def _draw_timeline(axes: Axes, data: pd.DataFrame, end: float, faults: pd.DataFrame | None) -> None:

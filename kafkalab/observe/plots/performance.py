@@ -29,6 +29,7 @@ __all__ = ["throughput_and_latency"]
 _COUNTS = ("second", "sent", "acknowledged")
 _QUANTILES = {"p50_ms": (GREEN, "-"), "p95_ms": (ORANGE, "--"), "p99_ms": (VERMILLION, ":")}
 _PAUSE = 0.05  # of the median rate: fewer acknowledgements than that are a pause
+_RISE = 5.0  # times the median of before: so much more is a rise
 
 
 def throughput_and_latency(
@@ -59,8 +60,8 @@ def throughput_and_latency(
         seconds_axis(below, float(data["second"].max()) + every)
         legend_below(below, _handles(above, below))
         mark_faults([above, below], faults)
-    alt = f"Records sent and acknowledged per second, above their latency.{_pauses(data, faults)}{fault_words(faults)}"
-    return Picture(figure, data, alt, _figures(data))
+    told = f"{_counts(counts)}{_pauses(data, faults)}{_rise(data, faults)}{fault_words(faults)}"
+    return Picture(figure, data, told, _figures(data))
 
 
 def _rates(counts: pd.DataFrame, every: float) -> pd.DataFrame:
@@ -93,6 +94,20 @@ def _draw_latency(axes: Axes, data: pd.DataFrame, every: float) -> None:
 
 def _handles(*axes: Axes) -> list[Any]:
     return [handle for one in axes for handle in one.get_legend_handles_labels()[0]]
+
+
+def _counts(counts: pd.DataFrame) -> str:
+    sent, acknowledged = (int(counts[name].sum()) for name in _COUNTS[1:])
+    quantiles = "median, 95th and 99th percentile"
+    return f"{sent:,} records sent and {acknowledged:,} acknowledged, per second, above their latency ({quantiles})."
+
+
+def _rise(data: pd.DataFrame, faults: pd.DataFrame | None) -> str:
+    """Say whether latency rose after the first fault, where there is a time before it."""
+    fired = faults["fired"].min() if faults is not None and len(faults) else float("nan")
+    before, after = (data.loc[part, "p99_ms"] for part in (data["second"] < fired, data["second"] >= fired))
+    rose = bool(after.max() > _RISE * before.median())
+    return " Latency is many times higher after the first fault." if rose else ""
 
 
 def _pauses(data: pd.DataFrame, faults: pd.DataFrame | None) -> str:

@@ -26,7 +26,7 @@ def segment_map(log: pd.DataFrame | Mapping[str, pd.DataFrame]) -> Picture:
     """Draw the segments of one log, or of several one below the other, such as before and after compaction.
 
     A box spans a segment's offsets, and is filled as high as the share of them that still has a record. What retention
-    deleted is hatched. The active segment, which is written to and never deleted or compacted, has a colour of its own.
+    deleted is hatched. The active segment, which is written to and never compacted, has a colour of its own.
 
     Args:
         log: as ``cluster.log(topic, partition)``, or several such tables by name.

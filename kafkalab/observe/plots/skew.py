@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["partition_skew"]
 
 _MOST_TICKS, _CHARACTER, _WIDTH = 16, 7.5, 680  # a letter and the axes, in pixels
-_PLATE = {"facecolor": "white", "edgecolor": "none", "pad": 0.5, "alpha": 0.8}
+_PLATE = {"facecolor": "white", "edgecolor": "none", "pad": 1.5}
 
 
 def partition_skew(records: pd.DataFrame, partitions: int | None = None) -> Picture:

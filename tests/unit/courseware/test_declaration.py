@@ -57,6 +57,26 @@ def test_a_placeholder_is_not_done_yet_and_the_check_is_not_called() -> None:
         declared(check=lambda topic: 1 / 0).judge(topic=...)
 
 
+@pytest.mark.parametrize(
+    ("observed", "answers", "said"),
+    [
+        ((), {}, "missing a required argument: 'cluster'"),
+        (("a cluster",), {}, "missing a required( keyword-only)? argument: 'topic'"),
+        (("a cluster", "a topic"), {}, "too many positional arguments"),
+        (("a cluster",), {"topic": "t", "topics": 3}, "got an unexpected keyword argument 'topics'"),
+    ],
+)
+def test_a_call_with_other_arguments_is_told_how_it_should_be(
+    observed: tuple[object, ...], answers: dict[str, object], said: str
+) -> None:
+    def check(cluster: object, *, topic: str) -> str:
+        return f"{cluster} has {topic}"
+
+    how = r': call check\("00\.topic", cluster, topic=topic\), as the lesson does\.'
+    with pytest.raises(InvalidArgument, match=said + how):
+        declared(check=check).judge(*observed, **answers)
+
+
 def test_the_error_of_a_learner_is_not_hidden() -> None:
     with pytest.raises(ZeroDivisionError):
         declared(check=lambda: 1 / 0).judge()

@@ -36,6 +36,15 @@ def test_outputs_are_those_of_a_fresh_kernel_in_the_folder(tmp_path: Path, monke
     assert all(cell.metadata == {} for cell in ran.cells)
 
 
+def test_of_a_widget_only_its_words_are_kept(tmp_path: Path) -> None:
+    ran = notebook("import ipywidgets\nipywidgets.IntSlider()")
+    execute(ran, tmp_path)
+    (output,) = ran.cells[0].outputs
+    assert list(output.data) == ["text/plain"]
+    assert output.data["text/plain"].startswith("IntSlider(")
+    assert ran.metadata == {}
+
+
 def test_a_failing_cell_is_named_with_its_text_and_its_error(tmp_path: Path) -> None:
     with pytest.raises(ExecutionFailed, match="cell 2 failed with KeyError: 'orders'") as caught:
         execute(notebook("topics = {}", "topics['orders']"), tmp_path)

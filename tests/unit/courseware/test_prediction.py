@@ -17,7 +17,7 @@ def test_the_question_its_choices_and_the_guess_are_shown() -> None:
         (6, "Observed: 6, as you predicted.\n"),
         (3, "Observed: 6. You predicted 3: the text below says why it is not so.\n"),
         (..., "Observed: 6. You made no guess; the next one is yours.\n"),
-        (4, "Observed: 6. You made no guess; the next one is yours.\n"),
+        (4, "Observed: 6. Your guess 4 was none of the choices 0, 3, 6.\n"),
     ],
 )
 def test_what_is_observed_is_set_beside_the_guess(guess: object, said: str, capsys: pytest.CaptureFixture[str]) -> None:

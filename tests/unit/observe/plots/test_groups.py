@@ -61,7 +61,8 @@ def timeline(moments: Sequence[tuple[float, str, dict[str, list[int]]]], topic: 
 HISTORY: list[tuple[float, str, dict[str, list[int]]]] = [
     (0.0, "Empty", {}),
     (1.0, "Stable", {"a": [0, 1]}),
-    (2.0, "PreparingRebalance", {"a": [], "b": []}),
+    (2.0, "PreparingRebalance", {"a": [0, 1], "b": []}),
+    (2.5, "CompletingRebalance", {"a": [], "b": []}),
     (3.0, "Stable", {"a": [0], "b": [1]}),
     (4.0, "Stable", {"a": [0], "b": [1]}),
 ]

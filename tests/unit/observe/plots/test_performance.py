@@ -43,9 +43,21 @@ def test_counts_become_rates_and_gaps_stay_gaps() -> None:
 )
 def test_the_text_tells_what_a_fault_did(acknowledged: list[int], words: str) -> None:
     picture = plots.throughput_and_latency(*run(acknowledged), fault(0.9))
-    head = "Records sent and acknowledged per second, above their latency."
+    counts = f"{100 * len(acknowledged)} records sent and {sum(acknowledged)} acknowledged, per second"
+    head = f"{counts}, above their latency (median, 95th and 99th percentile)."
     assert picture.alt == f"{head}{words} Marked: kill broker 1."
     assert plots.throughput_and_latency(*run(acknowledged)).alt == head
+
+
+@pytest.mark.parametrize(
+    ("highest", "words"), [(50.0, ""), (3000.0, " Latency is many times higher after the first fault.")]
+)
+def test_the_text_tells_whether_latency_rose(highest: float, words: str) -> None:
+    throughput, latency = run([100] * 8)
+    latency["p99_ms"] = 20.0
+    latency.loc[5, "p99_ms"] = highest
+    alt = plots.throughput_and_latency(throughput, latency, fault(1.5)).alt
+    assert alt.endswith(f" Acknowledgements go on all the time.{words} Marked: kill broker 1.")
 
 
 def test_no_label_overlaps() -> None:
