@@ -29,7 +29,7 @@ class Member:
         id: Kafka's, random.
         client_id: the client's own name.
         instance_id: ``group.instance.id`` of a static member, else "".
-        partitions: topic and number of what it reads, sorted; empty also while the group rebalances.
+        partitions: topic and number of what it reads, sorted; while the group rebalances, what it read before.
     """
 
     id: str
