@@ -116,7 +116,25 @@ def _connected(**config: Any) -> KafkaAdminClient:
     client._manager.config.update(  # noqa: SLF001
         socket_connection_setup_timeout_ms=_REQUEST_MS, socket_connection_setup_timeout_max_ms=_REQUEST_MS
     )
+    try:
+        _go_to_named(client, set(config["bootstrap_servers"].split(",")))
+    except KafkaError:
+        client.close()
+        raise
     return client
+
+
+def _go_to_named(client: KafkaAdminClient, servers: set[str]) -> None:
+    """Connect to one of the servers named: of all that it has heard of the client would ask any, frozen ones too."""
+    manager = client._manager  # noqa: SLF001
+    for broker in manager.cluster.brokers():
+        if f"{broker.host}:{broker.port}" in servers:
+
+            async def connect(node_id: int = broker.node_id) -> None:
+                await manager.get_connection(node_id)
+
+            manager.run(connect)
+            return
 
 
 class _NotNow(Exception):

@@ -8,6 +8,7 @@ import pytest
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
 from kafkalab import Cluster
+from kafkalab.clusters.admin import PatientAdmin
 from kafkalab.clusters.distribution import KAFKA_VERSION
 from kafkalab.errors import InvalidArgument, NotRunning, ToolFailed, TopicExists, WaitTimeout
 
@@ -242,3 +243,11 @@ def test_two_clusters_at_once_do_not_see_each_other(cluster: Cluster) -> None:
         assert other.topics()["topic"].tolist() == ["mine"]
         assert "mine" not in set(cluster.topics()["topic"])
         assert not set(other.bootstrap_servers.split(",")) & set(cluster.bootstrap_servers.split(","))
+
+
+def test_an_admin_client_goes_to_a_server_that_was_named(cluster: Cluster) -> None:
+    # Any other that the metadata tell of may be frozen, and answer nobody.
+    for number, address in enumerate(cluster.bootstrap_servers.split(","), start=1):
+        admin = PatientAdmin(lambda address=address: {"bootstrap_servers": address}, lambda: "")  # type: ignore[misc]
+        assert admin.ask(lambda client: list(client._manager._conns)) == [number]
+        admin.close()
