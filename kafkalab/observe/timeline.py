@@ -76,7 +76,7 @@ class Timeline:
 
         One row per sample and partition that is read. A member without partitions has a row with topic "" and
         partition -1, and so has a group without members, with member "". While the group rebalances (its state is
-        not ``Stable``), the coordinator tells members, but not what they read. A member keeps its name; one that
+        not ``Stable``), the coordinator still tells what they read before. A member keeps its name; one that
         comes back takes the name its like has left.
 
         Raises:

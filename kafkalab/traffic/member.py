@@ -88,6 +88,9 @@ def _consume(settings: dict[str, Any], ending: threading.Event) -> None:
     from kafka.errors import KafkaError
 
     consumer = _consumer(settings)
+    for topic in settings["topics"]:
+        # A kafka-python 3.0 consumer that joins before it knows its topics joins twice, and may miss the second time.
+        consumer.partitions_for_topic(topic)
     left: int | None = settings["crash_every"]
 
     def store() -> None:

@@ -367,7 +367,7 @@ def shift(config, orders, meals, group, commit, fails_at=-1):
     """Cook the orders up to offset 12; fail at one of them."""
     consumer = KafkaConsumer(
         orders, **config, group_id=group, group_instance_id="ada", auto_offset_reset="earliest",
-        enable_auto_commit=commit == "auto", max_poll_records=4,
+        enable_auto_commit=commit == "auto", auto_commit_interval_ms=30_000, max_poll_records=4,
     )
     producer = KafkaProducer(**config)
     reached = 0
@@ -442,8 +442,8 @@ show(figure, alt=f"Never cooked: {'; '.join(found[0])}. Cooked twice: {'; '.join
 #   **before** the work, what was in hand at the crash is never done: **at most once**.
 # - Committed **after** it, what was done since the last commit is done again: **at least once**. Nothing is left out.
 # - *Auto-commit is safe* is wrong. It commits, at times while `poll` is called and in `close`, everything that was
-#   *handed out*. By default it does so every five seconds: killed earlier, the process had committed nothing, and six
-#   orders were cooked twice. Closed after the error, it committed the whole batch, with orders 6 and 7 in it.
+#   *handed out*. By default it does so every five seconds, here every thirty: killed earlier, the process had
+#   committed nothing, and six orders were cooked twice. Closed after the error, it committed the whole batch, with orders 6 and 7 in it.
 #
 # So switch auto-commit off where it matters, and commit after the work. What is done twice then has to have the effect
 # of once. One way to that: keep the offset not in Kafka but *with the result*, in one write that happens as a whole or

@@ -11,6 +11,9 @@
 # How replicas protect what is stored is the matter of [Replication and failover](04_replication.ipynb). Here the
 # brokers stay well and the *programs* die, and one broker is enough. Eight orders come in. Each is entered in a
 # **ledger**, which marks it with a header, and will compare what was sent with what became of it.
+#
+# Many cells make a topic, or kill a program, and so run only once. To see one again, select it and choose *Kernel >
+# Restart Kernel and Run up to Selected Cell*.
 
 # %%
 import sqlite3
@@ -55,15 +58,14 @@ def pay_rents(config, payments):
         producer.send(payments, tenant.encode()).get(timeout=10)
     print("noted: all rents are paid")
 
-payments = cluster.create_topic("payments")
 guess = predict("How many payments are stored?", choices=(3, 4, 6), guess=...)
 guess
 
 # %%
+payments = cluster.create_topic("payments")
 print(run_process(pay_rents, cluster.client_config(), payments, kill_before="print("))
 print(run_process(pay_rents, cluster.client_config(), payments))
-paid = [value.decode() for value in cluster.messages(payments)["value"]]
-guess.compare(len(paid))
+guess.compare(len(paid := [value.decode() for value in cluster.messages(payments)["value"]]))
 paid
 
 # %% [markdown]
@@ -105,7 +107,7 @@ guess
 
 # %%
 def run(program, line, *more):
-    """Kill the program before the line at the fourth order, run it again, return its topic."""
+    """Kill the program before the line at the fourth order, run it again, tell the ledger its topic."""
     name = program.__name__
     topic = cluster.create_topic(f"out-of-{name}")
     arguments = (cluster.client_config(), orders, topic, cluster.name(name), *more)
@@ -157,7 +159,9 @@ twice[["topic", "offset", "detail"]]
 #
 # ## Transactions: all or nothing
 # A **transaction** makes several records count together or not at all. Its producer has a `transactional_id`, a name
-# that stays the same when the program is started again. What a consumer is shown depends on its `isolation_level`.
+# that stays the same when the program is started again. A transaction ends with a **commit**, or with an **abort**,
+# which calls it off. (This commit is another one than that of an offset.) What a consumer is shown depends on its
+# `isolation_level`.
 
 # %%
 LEVELS = ("read_uncommitted", "read_committed")
@@ -459,7 +463,8 @@ print("charged more than once:", list(charged[charged.duplicated()]))
 # whose key it has seen. At least once, together with such a key, makes an effect that counts once.
 #
 # **Exercise 4.** Write `key_of`, which `bill` calls: the same key whenever an order is tried again, in whatever
-# process, and never the same key for two orders, however alike. The check kills `bill` after the charge.
+# process, and never the same key for two orders, however alike, and whatever topic they come from. The check kills
+# `bill` after the charge, and lets the same bank charge the orders of a second topic.
 
 # %% exercise="05.charge-once"
 def key_of(order):
@@ -483,7 +488,7 @@ check("05.charge-once", cluster, bill=bill)
 
 # %%
 for client in (transfers, zombie, second, report):
-    if client is not ...:
+    if isinstance(client, (KafkaConsumer, KafkaProducer)):
         client.close()
 cluster.stop()
 progress("05")

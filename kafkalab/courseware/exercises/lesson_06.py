@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from kafka import KafkaProducer
 
@@ -34,12 +34,16 @@ SECONDS = 10.0
 def replay_hour(cluster: Cluster, *, source: str, replayed: object, start_ms: int, end_ms: int) -> str:
     """Compare what the two topics hold of that hour."""
     name = require_topic(cluster, replayed, "replayed")
-    hour = [record for record in records_of(cluster, source) if start_ms <= record.timestamp < end_ms]
-    expect(hour, f"topic {source} has no quote of that hour any more: run the lesson again from its first cell.")
+    left = records_of(cluster, source)
+    hour = [record for record in left if start_ms <= record.timestamp < end_ms]
+    expect(
+        hour and left[0].timestamp <= start_ms,
+        f"topic {source} does not have that whole hour any more: run the lesson again from its first cell.",
+    )
     copies = records_of(cluster, name)
     expect(copies, f"topic {name} is empty: send it the quotes of the hour, and close or flush the producer.")
     wanted, found = _contents(hour), _contents(copies)
-    _expect_own_keys_and_times(name, hour, copies)
+    _expect_own_keys_and_times(name, wanted - found, found - wanted)
     missing, further = (wanted - found).total(), (found - wanted).total()
     expect(
         not missing,
@@ -49,16 +53,25 @@ def replay_hour(cluster: Cluster, *, source: str, replayed: object, start_ms: in
     return f"topic {name} holds all {len(hour)} quotes of the hour, each once."
 
 
-def _contents(records: Sequence[Any]) -> Counter[tuple[object, ...]]:
-    return Counter((record.key, record.value, record.timestamp) for record in records)
+class _Content(NamedTuple):
+    """What a copy has of its original."""
+
+    key: bytes | None
+    value: bytes | None
+    timestamp: int
 
 
-def _expect_own_keys_and_times(name: str, hour: Sequence[Any], copies: Sequence[Any]) -> None:
-    values = {record.value for record in hour}
-    of_the_hour = [record for record in copies if record.value in values]
+def _contents(records: Sequence[Any]) -> Counter[_Content]:
+    return Counter(_Content(record.key, record.value, record.timestamp) for record in records)
+
+
+def _expect_own_keys_and_times(name: str, missing: Counter[_Content], further: Counter[_Content]) -> None:
+    """Refuse copies that would be the missing quotes, had they not another key or timestamp."""
+    values = {quote.value for quote in missing}
+    copies = [quote for quote in further.elements() if quote.value in values]
     for part, argument in (("key", "key"), ("timestamp", "timestamp_ms")):
-        known = {getattr(record, part) for record in hour}
-        strange = sum(getattr(record, part) not in known for record in of_the_hour)
+        known = {getattr(quote, part) for quote in missing}
+        strange = sum(getattr(quote, part) not in known for quote in copies)
         expect(
             not strange,
             f"{strange} quotes in topic {name} have another {part} than in the log: pass {argument} to send.",
@@ -84,10 +97,9 @@ def free_disk(cluster: Cluster, *, archive: object, records: int) -> str:
         kept == NEWEST,
         f"of the newest {NEWEST:,} quotes {kept} are left in topic {name}: run the cell again, and delete less.",
     )
-    unlimited = (
-        " and its retention.bytes is -1, no limit" if setting_of(cluster, name, "retention.bytes") == "-1" else ""
+    expect(
+        size < DISK_BYTES, f"the records of topic {name} take {size / 1e6:.1f} MB on disk{_why_so_many(cluster, name)}."
     )
-    expect(size < DISK_BYTES, f"the records of topic {name} take {size / 1e6:.1f} MB on disk{unlimited}.")
     return f"the records of topic {name} take less than a megabyte, and the newest {NEWEST:,} quotes are there."
 
 
@@ -104,6 +116,15 @@ def _settled_size(cluster: Cluster, topic: str) -> int:
         )
     except WaitTimeout:
         return _bytes_on_disk(cluster, topic)
+
+
+def _why_so_many(cluster: Cluster, topic: str) -> str:
+    limit = setting_of(cluster, topic, "retention.bytes")
+    if limit != "-1":
+        return f": its retention.bytes is {limit}, and what stays is more than that, by up to a segment"
+    if _begins_later(cluster, topic):
+        return ": its log begins later now, but a segment goes only with its last record"
+    return " and its retention.bytes is -1, no limit"
 
 
 def _begins_later(cluster: Cluster, topic: str) -> bool:
