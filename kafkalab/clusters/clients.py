@@ -24,6 +24,7 @@ from kafkalab.errors import InvalidArgument
 __all__ = ["Clients"]
 
 _CLOSE_SECONDS = 0.5
+_REMEDY = {"paused": "resume", "stopped": "start"}
 _CHANGE_MS = 15_000
 
 
@@ -132,7 +133,7 @@ class Clients(LogViews):
             return ""
         return (
             f"Of {len(self.controllers)} controllers {len(missing)} do not run, so the metadata quorum has no "
-            f"majority: bring {missing[0]!r} back with cluster.controller({missing[0].id})."
+            f"majority: bring {missing[0]!r} back with cluster.controller({missing[0].id}).{_REMEDY[missing[0].state]}()."
         )
 
     def _close_clients(self) -> None:

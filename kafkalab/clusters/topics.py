@@ -115,8 +115,8 @@ class _Creation:
         name = self._topic.name
         if error is TopicAlreadyExistsError:
             raise TopicExists(
-                f"topic {name!r} exists already: choose another name, or use it as it is. Where a cell of a notebook ran "
-                "twice, restart the kernel and run up to that cell."
+                f"topic {name!r} exists already: choose another name, or use it as it is. Where a cell of a notebook "
+                "ran twice, restart the kernel and run up to that cell."
             )
         if error is not NoError:
             raise InvalidArgument(f"Kafka refuses topic {name!r}: {message}")

@@ -48,7 +48,10 @@ class Prediction:
             InvalidArgument: what was observed is none of the choices, so that nobody could have guessed it.
         """
         if observed not in self.choices:
-            raise InvalidArgument(f"observed {observed!r}, which is none of the choices {self._listed()}.")
+            raise InvalidArgument(
+                f"observed {observed!r}, and the last question run was {self.question!r} with the choices "
+                f"{self._listed()}: run the question above this cell again, then this cell."
+            )
         if self.guess is not ... and self.guess not in self.choices:
             print(f"Observed: {observed}. Your guess {self.guess!r} was none of the choices {self._listed()}.")
         elif self.guess is ...:

@@ -27,7 +27,7 @@ from kafkalab.waiting import wait_until
 
 # %% [markdown]
 # A parcel service scans each parcel again and again on its way. Every scan is a record, and its key is the parcel.
-# The topic has two partitions, and each has a leader of its own.
+# We start three brokers, and write a function that reads all there is in a topic.
 
 # %%
 def read(topic):
@@ -39,15 +39,14 @@ def read(topic):
         return list(islice(consumer, sum(consumer.end_offsets(partitions).values())))
 
 cluster = Cluster(brokers=3).start()
-scans = cluster.create_topic("scans", partitions=2)
-cluster.partitions(scans)
 
 # %% [markdown]
 # ## Order
-# Six parcels are scanned in turn, four times each. The value of a scan is its number, 0 to 23, and we wait for each
-# acknowledgement before we send the next one, so there is no doubt about the order of sending. Then one consumer reads
-# the whole topic. In the picture below, every dot is a scan: how far right it stands says when it was *read*, and how
-# high, when it was *sent*. If a topic kept its order, the dots would rise in one line.
+# The topic has two partitions. Six parcels are scanned in turn, four times each. The value of a scan is its number, 0
+# to 23, and we wait for each acknowledgement before we send the next one, so there is no doubt about the order of
+# sending. Then one consumer reads the whole topic. In the picture below, every dot is a scan: how far right it stands
+# says when it was *read*, and how high, when it was *sent*. If a topic kept its order, the dots would rise in one
+# line.
 #
 # **Predict.** In which order does the consumer read the 24 scans?
 
@@ -56,6 +55,7 @@ guess = predict("They are read", choices=("as they were sent", "in another order
 guess
 
 # %%
+scans = cluster.create_topic(f"scans-{len(cluster.topics())}", partitions=2)  # new in each run
 parcels = [b"parcel %d" % number for number in range(1, 7)]
 producer = KafkaProducer(**cluster.client_config())
 for number in range(24):
@@ -87,10 +87,10 @@ show(figure, alt)
 # Every record has a timestamp. Three scans go to a topic with one partition: at the gate, at the sorter, and in the
 # van. The van's scanner had no network at 9:10, so that its scan is sent last.
 #
-# **Predict.** When does the consumer read the scan of 9:10?
+# **Predict.** When does the consumer read the scan of 9:10: second, by its time, or last, as it came?
 
 # %%
-guess = predict("It is read", choices=("second, by its time", "last, as it came"), guess=...)
+guess = predict("The scan of 9:10 is read", choices=("second", "last"), guess=...)
 guess
 
 # %%
@@ -103,7 +103,7 @@ for minute, place in [(0, b"gate"), (20, b"sorter"), (10, b"van")]:
 for record in read(handheld):
     time = f"{datetime.fromtimestamp(record.timestamp / 1000, UTC):%H:%M}"
     print(f"offset {record.offset}: {time} {record.value.decode()}")
-guess.compare("last, as it came" if record.value == b"van" else "second, by its time")
+guess.compare("last" if record.value == b"van" else "second")
 
 # %% [markdown]
 # The offset orders records, and offsets are given in the order in which records arrive. The timestamp is what the
@@ -112,8 +112,8 @@ guess.compare("last, as it came" if record.value == b"van" else "second, by its 
 # decide how long it waits for those that come late.
 #
 # ## Does the key decide the broker?
-# A hash of the key and the number of partitions decide the partition. Where that partition lives is another question.
-# An operator now puts another of its replicas first, which makes it the **preferred leader**, and asks for an election.
+# Parcel 1 has its partition, and that partition has three replicas, one of which leads. The first in their list is the
+# **preferred leader**. An operator now puts another replica first, and asks for an election.
 #
 # **Predict.** What changes for the next scan of parcel 1?
 
@@ -144,7 +144,8 @@ changed = [choice for choice, old, new in zip(choices, before, after) if old != 
 guess.compare(changed[0] if len(changed) == 1 else "both" if changed else "nothing")
 
 # %% [markdown]
-# The partition stayed, the broker changed. Brokers take turns in leading a partition: after a failure, for repair, or
+# The partition stayed, the broker changed. A hash of the key and the number of partitions decide the partition; where
+# that partition lives is another question. Brokers take turns in leading a partition: after a failure, for repair, or
 # to share the load. A producer that still asks the old leader is refused, finds out who leads now, and sends again;
 # `send` hides it. To the key all this means nothing.
 #
@@ -281,8 +282,8 @@ for member in members:
 # share groups, which are new in Kafka 4, are made to be without this limit.)
 #
 # ## Break it: add a partition
-# So we add a third partition for the third consumer. Kafka can do that while everything runs. Sixty parcels were
-# scanned twice before, and are scanned once more after it.
+# So add a third partition for the third consumer? Kafka can do that while everything runs. We try it on a topic like
+# this one: sixty parcels are scanned twice before, and once more after it.
 #
 # **Predict.** For how many parcels will the new scan go to *another* partition than their earlier ones?
 
@@ -293,15 +294,16 @@ guess
 # %%
 def scan_all(place):
     with KafkaProducer(**cluster.client_config()) as sender:
-        futures = {name: sender.send(deliveries, key=name, value=place) for name in fleet}
+        futures = {name: sender.send(growing, key=name, value=place) for name in fleet}
         return {name: future.get(timeout=10).partition for name, future in futures.items()}
 
+growing = cluster.create_topic(f"growing-{len(cluster.topics())}", partitions=2)  # new in each run
 fleet = [b"P-%d" % number for number in range(300, 360)]
 before = scan_all(b"collected")
 print("the same for the second scan:", scan_all(b"loaded") == before)
 with KafkaAdminClient(**cluster.client_config()) as admin:
-    admin.create_partitions({deliveries: 3})
-views = lambda: cluster.broker_views([deliveries]).values()
+    admin.create_partitions({growing: 3})
+views = lambda: cluster.broker_views([growing]).values()
 wait_until(lambda: {len(view.isr) for view in views()} == {3}, what="three partitions on every broker")
 after = scan_all(b"delivered")
 moved = [name for name in fleet if before[name] != after[name]]
@@ -315,13 +317,13 @@ guess.compare("none" if not moved else "about a third" if len(moved) < 30 else "
 # (A producer that is running learns of a new partition when it next renews its metadata, by default after five minutes
 # at the latest. Until then it counts in the old way, beside others that count in the new one.)
 #
-# What does this do to a parcel? Two members of the group work side by side: one reads the parcel's old partition, the
+# What does this do to a parcel? Two members of a group work side by side: one reads the parcel's old partition, the
 # other the new one. We let them take turns, one record each.
 
 # %%
 def records_in(number):
     """Yield the records of one partition, as the member gets them that has it."""
-    partition = TopicPartition(deliveries, number)
+    partition = TopicPartition(growing, number)
     with KafkaConsumer(**cluster.client_config(), auto_offset_reset="earliest") as member:
         member.assign([partition])
         yield from islice(member, member.end_offsets([partition])[partition])
@@ -333,7 +335,7 @@ print(parcel.decode(), "lies in partitions", sorted({r.partition for r in handle
 print("its scans as they are handled:", [r.value.decode() for r in handled if r.key == parcel])
 with KafkaAdminClient(**cluster.client_config()) as admin:
     try:
-        admin.create_partitions({deliveries: 2})
+        admin.create_partitions({growing: 2})
     except InvalidPartitionsError:
         print("back to two partitions: refused, InvalidPartitionsError")
 
@@ -403,7 +405,8 @@ pd.DataFrame({count: cost(count) for count in (1, 20, 40)}).T.rename_axis("parti
 # **Exercise 3.** Design a topic. A parcel service has 6,000 scans a second at its peak, and expects twice as many next
 # year. Partitions cannot be added later: the order of each parcel's scans must hold. One consumer handles 1,000 scans a
 # second. The operators allow at most 24 partitions. With any one broker dead, the topic must take writes with
-# `acks="all"`, and never acknowledge what only one broker has. Stuck? `hint("02.design")`
+# `acks="all"`, and never acknowledge what only one broker has. (How many in-sync replicas such a write needs is the
+# topic setting `min.insync.replicas`, by default 1.) Stuck? `hint("02.design")`
 
 # %% exercise="02.design"
 # To try again, give the next topic another name.

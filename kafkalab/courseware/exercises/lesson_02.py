@@ -32,6 +32,10 @@ def better_key(cluster: Cluster, *, topic: str, scans: Sequence[Mapping[str, Any
     """Look in which partitions the scans lie, in which order, and how full the fullest partition is."""
     records = records_of(cluster, topic)
     expect(
+        bool(records),
+        f"topic {topic} is empty: the exercise's cell ended with an error. Mend what its last line names, and run it.",
+    )
+    expect(
         sorted(record.value for record in records) == sorted(json.dumps(scan).encode() for scan in scans),
         f"topic {topic} holds {len(records)} records, and not just the {len(scans)} scans of the morning. {AGAIN}",
     )
@@ -51,7 +55,8 @@ def _expect_keys(topic: str, records: Sequence[Any]) -> None:
     keyless = sum(not record.key for record in records)
     expect(
         not keyless,
-        f"{keyless} of {len(records)} records in topic {topic} have no key: nothing holds a parcel's scans together.",
+        f"{keyless} of {len(records)} records in topic {topic} have no key, or an empty one: nothing holds a "
+        f"parcel's scans together. Give each its key, in bytes. {AGAIN}",
     )
 
 
@@ -105,14 +110,23 @@ def room_to_grow(cluster: Cluster, *, returns: str, news: Sequence[tuple[bytes, 
     _expect_each_once(topic, wanted, Counter((record.key, record.value) for record in records))
     _expect_order(topic, [(record.key.decode(), int(record.value[:1]), record.partition) for record in records])
     used = len({record.partition for record in records})
-    expect(used == count, f"only {used} of the {count} partitions of topic {topic} hold scans: the rest is no help.")
+    expect(
+        used == count,
+        f"only {used} of the {count} partitions of topic {topic} hold scans: the rest is no help. (If you added them "
+        "to a topic in use: its producers do not know of them yet, and when they do, keys move.) Make a new topic, and "
+        "let the keys decide the partitions.",
+    )
     parcels = len({key for key, _ in wanted})
     return f"topic {topic} has {count} partitions, and the scans of {parcels} parcels, each in one partition, in order."
 
 
 def _expect_each_once(topic: str, wanted: set[tuple[Any, Any]], found: Counter[tuple[Any, Any]]) -> None:
     missing = len(wanted - found.keys())
-    expect(not missing, f"topic {topic} lacks {missing} of the {len(wanted)} scans: {_whose(wanted, found)}.")
+    expect(
+        not missing,
+        f"topic {topic} lacks {missing} of the {len(wanted)} scans, {_whose(wanted, found)}: were the old ones and "
+        "the news all sent, and then flushed?",
+    )
     strange = found.keys() - wanted
     expect(not strange, f"topic {topic} holds {len(strange)} records that are no such scans. {AGAIN}")
     doubled = sum(count > 1 for count in found.values())
@@ -128,7 +142,10 @@ def _whose(wanted: set[tuple[Any, Any]], found: Mapping[tuple[Any, Any], int]) -
     "02.design",
     task="Make a topic for 12,000 scans a second next year that survives the loss of any one broker.",
     hints=(
-        "How many consumers does next year's peak need? And lesson 04's question: how many copies must there be?",
+        (
+            "How many consumers does next year's peak need? And with one of the three brokers dead, how many replicas "
+            "are left?"
+        ),
         (
             'create_topic("designed", partitions=..., replication_factor=..., config={"min.insync.replicas": ...}): '
             "at least 12,000 / 1,000 partitions; as many replicas as there are brokers; and one in-sync replica less."

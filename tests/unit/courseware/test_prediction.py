@@ -38,5 +38,5 @@ def test_a_question_without_a_choice_is_refused(choices: tuple[object, ...]) -> 
 
 
 def test_an_observation_that_nobody_could_guess_is_refused() -> None:
-    with pytest.raises(InvalidArgument, match="observed 5"):
+    with pytest.raises(InvalidArgument, match=r"observed 5, .*'How many\?' with .* 0, 3: run the question above"):
         predict("How many?", (0, 3), guess=3).compare(5)
