@@ -131,9 +131,10 @@ class Clients(LogViews):
         # Of a borrowed cluster's controllers nothing is known.
         if not missing or 2 * len(missing) < len(self.controllers):
             return ""
+        first = missing[0]
         return (
             f"Of {len(self.controllers)} controllers {len(missing)} do not run, so the metadata quorum has no "
-            f"majority: bring {missing[0]!r} back with cluster.controller({missing[0].id}).{_REMEDY[missing[0].state]}()."
+            f"majority: bring {first!r} back with cluster.controller({first.id}).{_REMEDY[first.state]}()."
         )
 
     def _close_clients(self) -> None:

@@ -59,8 +59,8 @@ seen
 # far *all* in-sync replicas have come, as far as this broker knows.
 #
 # ## What a consumer is shown
-# Now both followers freeze: `pause` halts their processes where they stand, as when a machine hangs. The leader is
-# given two records more. With `acks=1` its own word is enough.
+# Now both followers freeze: `faults.pause` halts their processes where they stand, as when a machine hangs, until the
+# `with` block ends. The leader is given two records more. With `acks=1` its own word is enough.
 #
 # **Predict.** A consumer asks the leader for news. What is it shown?
 
@@ -76,18 +76,16 @@ def log_ends(topic):
 partition = TopicPartition(orders, 0)
 consumer = KafkaConsumer(**cluster.client_config(), auto_offset_reset="earliest")
 consumer.assign([partition])
-print("at first:", [record.value.decode() for record in islice(consumer, 3)])
-for broker in (2, 3):
-    cluster.broker(broker).pause()
-sent = [producer.send(orders, value, partition=0) for value in (b"order 3", b"order 4")]
-print("acknowledged at offsets", [future.get(timeout=10).offset for future in sent])
-shown = consumer.poll(timeout_ms=600).get(partition, [])
-guess.compare("both records" if len(shown) == 2 else "nothing new")
-print("the high watermark, as the consumer is told:", consumer.highwater(partition))
-print("the log's end on each broker's own disk:", log_ends(orders))
-for broker in (2, 3):
-    cluster.broker(broker).resume()
+so_far = consumer.end_offsets([partition])[partition]
+print("at first:", [record.value.decode() for record in islice(consumer, so_far)])
+with faults.pause([2, 3]).on(cluster):
+    sent = [producer.send(orders, value, partition=0) for value in (b"order 3", b"order 4")]
+    print("acknowledged at offsets", [future.get(timeout=10).offset for future in sent])
+    shown = consumer.poll(timeout_ms=600).get(partition, [])
+    print("the high watermark, as the consumer is told:", consumer.highwater(partition))
+    print("the log's end on each broker's own disk:", log_ends(orders))
 print("after the thaw:", [record.value.decode() for record in islice(consumer, 2)])
+guess.compare("both records" if shown else "nothing new")
 
 # %% [markdown]
 # During the frost broker 1, the leader, had both records: its log ended at 5. But its high watermark stayed at 3, and
@@ -145,15 +143,16 @@ acks = run.ledger.acknowledgements()
 since = [acks["acknowledged_at"][acks["partition"] == number] - kill.at for number in range(3)]
 figure, axes = plt.subplots(3, figsize=(8, 4), sharex=True, sharey=True, layout="constrained")
 for number, panel in enumerate(axes):
-    panel.hist(since[number], bins=np.arange(-1, 6, 0.1), log=True, color="steelblue")
+    panel.hist(since[number], bins=np.arange(-1, 6, 0.1), log=True, color="#0072B2")
     panel.axvline(0, color="black", label="broker 1 killed")
-    panel.axvline(noticed.seconds, color="darkorange", linestyle="--", label="the others have noticed")
+    panel.axvline(noticed.seconds, color="#D55E00", linestyle="--", label="the others have noticed")
     panel.set_ylabel(f"partition {number}")
 axes[0].set_title("Records acknowledged per 0.1 s", loc="left")
 axes[2].set_xlabel("time since the kill (s)")
 figure.legend(*panel.get_legend_handles_labels(), loc="outside upper right", ncols=2)
 silent = [number for number in range(3) if np.diff(np.sort(since[number])).max() > 1]
-show(figure, alt=f"Records acknowledged per 0.1 s. Partitions {silent} stop at the kill, then go on.")
+stopped = ", ".join(map(str, silent))
+show(figure, alt=f"Records acknowledged per 0.1 s. Partitions {stopped} stop at the kill, then go on.")
 guess.compare("only partition 0" if silent == [0] else "others too" if silent else "none")
 
 # %% [markdown]
@@ -243,13 +242,10 @@ guess = predict("The ledger says:", choices=("all are there", "some lost", "all 
 guess
 
 # %%
-for broker in (2, 3):
-    cluster.broker(broker).pause()
-place(producer, lossy, session, placed[10:])
-producer.close()
-cluster.broker(1).kill()
-for broker in (2, 3):
-    cluster.broker(broker).resume()
+with faults.pause([2, 3]).on(cluster):
+    place(producer, lossy, session, placed[10:])
+    producer.close()
+    cluster.broker(1).kill()
 cluster.wait_for_isr(lossy, 2)
 verdict = ledger.verify(cluster)
 lost = set(verdict.table("lost")["sequence"])
@@ -271,12 +267,13 @@ verdict.table("lost").set_index("sequence")[["topic", "partition", "offset", "de
 # %%
 ends = log_ends(lossy)
 figure, axes = plt.subplots(figsize=(8, 2))
-axes.barh([f"broker {number}" for number in ends], list(ends.values()), color="steelblue")
-axes.barh("broker 1", len(lost), left=30 - len(lost), color="darkorange", hatch="//", label="lost")
+axes.barh([f"broker {number}" for number in ends], list(ends.values()), color="#0072B2")
+axes.barh("broker 1", len(lost), left=30 - len(lost), color="#D55E00", hatch="//", label="lost")
 axes.invert_yaxis()
-axes.set_title("Orders on each broker's own disk", loc="left")
+axes.set_title("What lies on each broker's own disk", loc="left")
+axes.set_xlabel("orders")
 axes.legend(loc="lower right")
-behind = [number for number, end in ends.items() if end < ends[1]]
+behind = " and ".join(f"{number}" for number, end in ends.items() if end < ends[1])
 show(figure, alt=f"Broker 1 has {ends[1]} orders on its disk. Brokers {behind} lack the last ones.")
 cluster.broker(1).start()
 cluster.wait_for_isr(lossy, 3)
@@ -336,7 +333,8 @@ for topic in (loose, strict, invoices):
 # broker.
 #
 # **Exercise 3.** Make `invoices` take writes with `acks=all` again, and still acknowledge nothing that only one
-# broker has. Broker 3 is in pieces and must stay off.
+# broker has. Broker 3 is in pieces and must stay off. (Kafka's tool for settings is `kafka-configs`, and
+# `cluster.kafka_tool` runs it.) Stuck? `hint("04.refused-write")`
 
 # %% exercise="04.refused-write"
 # Make invoices take writes again.
@@ -415,6 +413,7 @@ ledgers[loose].verify(cluster)
 # because `min.insync.replicas=1` let one replica be all.
 #
 # **Exercise 4.** `accounts` has no leader either, and there every record counts. Bring it back without losing one.
+# Stuck? `hint("04.without-loss")`
 
 # %% exercise="04.without-loss"
 # Bring accounts back.

@@ -60,7 +60,7 @@ def read_verdict(cluster: Cluster, *, topic: str, placed: Sequence[str], to_call
     """Compare the list with what the topic holds."""
     named = _names(to_call)
     strangers = sorted(named - set(placed))
-    expect(not strangers, f"{strangers[:1]} in `to_call` is no order: name them as in `placed`.")
+    expect(not strangers, f"{''.join(strangers[:1])!r} in `to_call` is no order: name them as in `placed`.")
     stored = {record.value.decode() for record in records_of(cluster, topic)}
     safe = [order for order in placed if order in named & stored]
     expect(not safe, f"`to_call` has {', '.join(safe[:3])}: topic {topic} still holds that.")
@@ -117,6 +117,11 @@ def without_loss(cluster: Cluster, *, topic: str, ledger: Ledger) -> str:
     expect(_leader(cluster, topic) >= 0, f"topic {topic} has no leader: nobody can write to it or read it.")
     verdict = ledger.verify(cluster, timeout=SECONDS)
     expect(verdict.verified, f"topic {topic} could not be read to its end: is its leader running?")
+    expect(
+        verdict.acknowledged,
+        f'the ledger of {topic} has no record: run the cell that places orders, below the heading "Unclean leader '
+        'election", first.',
+    )
     expect(
         not verdict.lost,
         f"{verdict.lost} acknowledged records of {topic} are lost, for good. To try again, run the cells from the "

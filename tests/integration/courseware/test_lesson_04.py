@@ -82,7 +82,7 @@ def lossy(cluster: Cluster) -> str:
         (..., "`to_call` is still `...`"),
         (3, "`to_call` is of type int: make a list of orders"),
         ("order 4", "`to_call` is of type str: make a list of orders"),
-        ([4, 5], r"\['4'\] in `to_call` is no order: name them as in `placed`"),
+        ([4, 5], "'4' in `to_call` is no order: name them as in `placed`"),
         ([], "lossy lacks orders that are not in `to_call`: are all rows of the table in it"),
         (LOST[:1], "lossy lacks orders that are not in `to_call`"),
         (PLACED, "`to_call` has order 0, order 1, order 2: topic lossy still holds that"),
@@ -148,6 +148,8 @@ def test_a_topic_without_a_leader_brought_back_with_and_without_loss() -> None:
         where = ("--topic", rushed, "--partition", "0")
         cluster.kafka_tool("kafka-leader-election", "--election-type", "unclean", *where)
         cluster.wait_for_isr(rushed, 1)
+        with pytest.raises(NotDoneYet, match="the ledger of rushed has no record: run the cell that places orders"):
+            without_loss.judge(cluster, topic=rushed, ledger=Ledger())
         with pytest.raises(NotDoneYet, match=r"6 acknowledged records of rushed are lost, for good\. To try again"):
             without_loss.judge(cluster, topic=rushed, ledger=ledgers[rushed])
         exec(solution_text("04.without-loss"), {"cluster": cluster})
