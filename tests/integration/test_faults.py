@@ -67,9 +67,11 @@ def test_a_killed_broker_comes_back_and_catches_up(cluster: Cluster) -> None:
 
 def test_a_paused_follower_leaves_the_isr_and_returns(cluster: Cluster) -> None:
     topic = cluster.create_topic("orders")
+    # Made before: a kafka-python client that first asks a frozen broker waits for it until its deadline.
+    producer = cluster.producer(acks=1, enable_idempotence=False)
+    producer.partitions_for(topic)
     cluster.broker(3).pause()
     assert cluster.broker(3).state == "paused"
-    producer = cluster.producer(acks=1, enable_idempotence=False)
     for _ in range(50):
         producer.send(topic, b"too late for broker 3").get(timeout=20)
     assert cluster.batches(topic, broker=3).empty
