@@ -58,6 +58,13 @@ class Task(ABC):
     def close(self, start_ms: int, window: Mapping[str, Any]) -> None:  # noqa: B027 - not every task has windows
         """Look at a window that stream time has passed."""
 
+    def window(self, event_ms: int, now_ms: int) -> dict[str, Any] | None:
+        """Return the window of this moment, see :meth:`Windows.at`; None, and counted, where it is too late for it."""
+        window = self.windows.at(event_ms, now_ms)
+        if window is None:
+            self.too_late += 1
+        return window
+
     def run(self, records: Iterable[tuple[int, Received]], watermark_ms: int) -> list[Output]:
         """Take records with their times, in order; return the outputs, of windows before the watermark, too.
 

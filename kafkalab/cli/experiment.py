@@ -44,6 +44,7 @@ class Kind:
         undo: what is so when its undoing begins; completes "broker 1 ...".
         done: what is so when it is complete, where that takes its time; completes "broker 1 ..."; "" for at once.
         returns: whether the broker has to come back into the cluster then.
+        restarts: whether the broker's process ends, and a new one loads its logs.
         proxied: whether it needs a proxy in front of the brokers.
     """
 
@@ -51,13 +52,14 @@ class Kind:
     undo: str
     done: str = ""
     returns: bool = True
+    restarts: bool = False
     proxied: bool = False
 
 
 #: By the names that ``--fault`` takes.
 KINDS: Mapping[str, Kind] = {
-    "kill-leader": Kind(kill, "is started again"),
-    "stop-leader": Kind(stop, "is started again", done="has ended in good order"),
+    "kill-leader": Kind(kill, "is started again", restarts=True),
+    "stop-leader": Kind(stop, "is started again", done="has ended in good order", restarts=True),
     "pause-leader": Kind(pause, "goes on"),
     "isolate-leader": Kind(isolate, "has its network again", proxied=True),
     "slow-leader": Kind(lambda target: slow(target, _SLOW_MS), "has its full speed again", returns=False, proxied=True),

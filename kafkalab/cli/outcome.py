@@ -15,8 +15,6 @@ from kafkalab.traffic import Run
 __all__ = ["Outcome"]
 
 _PERCENTILES = ("p50", "p95", "p99", "max")
-
-_RESTARTS = ("kill-leader", "stop-leader")
 # Decision 0016.
 _FORGETS = (
     "Records are stored twice where a retry crosses a restart: a broker that loads its log forgets idempotent "
@@ -137,7 +135,7 @@ class Outcome:
             yield f"{self.experiment.fault} has not fired: the run ended before."
         elif not math.isnan(gap := self.run.gaps()):
             yield f"Longest time without any acknowledgement: {gap:.2f} s."
-        if self.verdict.duplicated and self.experiment.fault in _RESTARTS:
+        if self.verdict.duplicated and kind.restarts:
             yield _FORGETS
         yield ""
 

@@ -21,6 +21,8 @@ _JAAS = {
     "SCRAM-SHA-256": "org.apache.kafka.common.security.scram.ScramLoginModule",
     "SCRAM-SHA-512": "org.apache.kafka.common.security.scram.ScramLoginModule",
 }
+_OF_SASL = ("mechanism", "username", "password")
+_OF_TLS = ("ca_file", "cert_file", "key_file")
 #: The environment variables that :func:`arguments_in` reads, by argument.
 VARIABLES = {
     "protocol": "KAFKALAB_SECURITY_PROTOCOL",
@@ -63,9 +65,6 @@ class Access:
         ca_file: the certificate authority to trust (PEM); None for those that the machine trusts.
         cert_file: the client's own certificate (PEM), where the brokers ask for one.
         key_file: its private key (PEM, PKCS#8, without a password).
-
-    Raises:
-        InvalidArgument: something is missing, does not fit the protocol, or is not there.
     """
 
     protocol: str = "PLAINTEXT"
@@ -86,10 +85,9 @@ class Access:
         if strange := sorted(set(given) - set(VARIABLES)):
             raise InvalidArgument(f"{strange[0]!r} says nothing about access: choose from {', '.join(VARIABLES)}.")
         told = {name: value for name, value in given.items() if value not in (None, "")}
-        for name in set(told) & {"ca_file", "cert_file", "key_file"}:
+        for name in told.keys() & set(_OF_TLS):
             told[name] = _existing(name, told[name])
-        sasl = bool(set(told) & {"mechanism", "username", "password"})
-        tls = sasl or bool(set(told) & {"ca_file", "cert_file", "key_file"})
+        sasl, tls = (bool(told.keys() & set(names)) for names in (_OF_SASL, _OF_TLS))
         told.setdefault("protocol", "SASL_SSL" if sasl else "SSL" if tls else "PLAINTEXT")
         if sasl:
             told.setdefault("mechanism", "SCRAM-SHA-512")
@@ -102,10 +100,10 @@ class Access:
             raise InvalidArgument(f"protocol={self.protocol!r} is not there: choose from {', '.join(PROTOCOLS)}.")
         if self.mechanism is not None and self.mechanism not in MECHANISMS:
             raise InvalidArgument(f"mechanism={self.mechanism!r} is not there: choose from {', '.join(MECHANISMS)}.")
-        self._check_parts("SASL", self.has_sasl, ("mechanism", "username", "password"))
+        self._check_parts("SASL", self.has_sasl, _OF_SASL)
         if self.has_sasl and not (self.username and self.password):
             raise InvalidArgument(f"protocol={self.protocol!r} needs username and password: give both.")
-        self._check_parts("SSL", self.has_tls, ("ca_file", "cert_file", "key_file"))
+        self._check_parts("SSL", self.has_tls, _OF_TLS)
         if (self.cert_file is None) != (self.key_file is None):
             raise InvalidArgument("a client's certificate needs its key: give cert_file and key_file, or neither.")
 

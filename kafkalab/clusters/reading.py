@@ -157,11 +157,7 @@ class TopicReading:
                 if ends is None or ends[1] < min(ends[0], first.setdefault(place, ends[0]))
             }
 
-        try:
-            wait_until(hidden, lambda places: not places, what="the high watermarks", timeout=self._timeout)
-        except WaitTimeout as error:
-            return error.last if isinstance(error.last, set) else set()
-        return set()
+        return _left_of(hidden, "the high watermarks", self._timeout)
 
     def _still_held_up(self, admin: Any, partitions: Sequence[_Partition]) -> set[_Partition]:
         """Wait a little until no transaction is open, for what is shown to readers now; return where one is."""
@@ -173,11 +169,8 @@ class TopicReading:
             stable = self._list(admin, partitions, OffsetSpec.latest())
             return {place for place, end in stable.items() if (ends := told.get(place)) and end < ends[1]}
 
-        try:
-            # A transaction that was ended is open until its markers are written.
-            return wait_until(held_up, lambda places: not places, what="open transactions", timeout=_MARKER_SECONDS)
-        except WaitTimeout as error:
-            return error.last if isinstance(error.last, set) else set()
+        # A transaction that was ended is open until its markers are written.
+        return _left_of(held_up, "open transactions", _MARKER_SECONDS)
 
     # ---- what the cluster is asked ----------------------------------------------------------------------------
 
@@ -224,6 +217,14 @@ class TopicReading:
         )
         answered = {tp: future for tp, future in futures.items() if future.exception() is None}
         return {(tp.topic, tp.partition): future.result().offset for tp, future in answered.items()}
+
+
+def _left_of(look: Callable[[], set[_Partition]], what: str, timeout: float) -> set[_Partition]:
+    """Wait until ``look`` returns no partition, and return those that are left at the deadline."""
+    try:
+        return wait_until(look, lambda places: not places, what=what, timeout=timeout)
+    except WaitTimeout as error:
+        return error.last if isinstance(error.last, set) else set()
 
 
 def _unless_unknown(future: Future[T]) -> T | None:

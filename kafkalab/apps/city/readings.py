@@ -49,9 +49,8 @@ class ReadingTask(Task):
         """Return the window that a reading belongs to; None where it is too late, or was there before."""
         value = record.value
         measured, sensor = value["measured_ms"], value["sensor_id"]
-        window = self.windows.at(measured, now_ms)
+        window = self.window(measured, now_ms)
         if window is None:
-            self.too_late += 1
             self.give(TooLate(now_ms, sensor, measured))
             return None
         seen = window.get(_SEEN)

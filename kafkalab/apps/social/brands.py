@@ -70,9 +70,8 @@ class BrandMonitor(Task):
     together: ClassVar = "input"
 
     def take(self, record: Received, now_ms: int) -> None:
-        window = self.windows.at(record.timestamp_ms, now_ms)
+        window = self.window(record.timestamp_ms, now_ms)
         if window is None:
-            self.too_late += 1
             return
         brand = record.value["brand"]
         window[brand] = window.get(brand, 0) + 1

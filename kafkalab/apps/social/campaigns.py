@@ -54,9 +54,8 @@ class MarketingTeam(Task):
         campaign = value["campaign"]
         if campaign is None:
             return
-        window = self.windows.at(record.timestamp_ms, now_ms)
+        window = self.window(record.timestamp_ms, now_ms)
         if window is None:
-            self.too_late += 1
             return
         counts = window.get(campaign)
         if counts is None:

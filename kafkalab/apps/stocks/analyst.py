@@ -57,9 +57,8 @@ class Analyst(Task):
     together: ClassVar = "input"
 
     def take(self, record: Received, now_ms: int) -> None:
-        window = self.windows.at(record.timestamp_ms, now_ms)
+        window = self.window(record.timestamp_ms, now_ms)
         if window is None:
-            self.too_late += 1
             return
         value = record.value
         symbol, price = value["symbol"], value["price"]

@@ -122,10 +122,8 @@ class DecisionMaker(Task):
             self._carry_out(symbol, account, price, now_ms)
         if account["position"]:
             self._watch(symbol, account, now_ms)
-        window = self.windows.at(record.timestamp_ms, now_ms)
-        if window is None:
-            self.too_late += 1
-        else:
+        window = self.window(record.timestamp_ms, now_ms)
+        if window is not None:
             window[symbol] = 0
 
     def _carry_out(self, symbol: str, account: dict[str, Any], price: int, now_ms: int) -> None:

@@ -73,10 +73,8 @@ class TradingAlgorithm(Task):
         if known is None:
             known = self.memory[symbol] = {"price": price, "news": None}
         known["price"] = price
-        window = self.windows.at(record.timestamp_ms, now_ms)
-        if window is None:
-            self.too_late += 1
-        else:
+        window = self.window(record.timestamp_ms, now_ms)
+        if window is not None:
             window[symbol] = price
 
     def _hear(self, news: Mapping[str, Any], now_ms: int) -> None:

@@ -12,11 +12,10 @@ import pandas as pd
 from kafka import KafkaProducer
 
 from kafkalab import Cluster
-from kafkalab.courseware.crashing import run_process
 from kafkalab.courseware.declaration import NotDoneYet, exercise, expect
+from kafkalab.courseware.exercises.killing import looped_steps, run_answer
 from kafkalab.courseware.exercises.reading import records_of
-from kafkalab.courseware.program import Program, Step
-from kafkalab.errors import InvalidArgument, WaitTimeout
+from kafkalab.errors import InvalidArgument
 
 __all__ = ["lag_to_zero", "no_double_effect", "rewind"]
 
@@ -131,7 +130,7 @@ def _in_order(orders: Iterable[str]) -> list[str]:
 )
 def no_double_effect(cluster: Cluster, *, takings: Any) -> str:
     """Kill the program before each line of its loop in turn, starting it again each time; then look at the sum."""
-    lines = [step for step in _program(takings).steps if step.looped]
+    lines = looped_steps(takings, "takings")
     expect(lines, "`takings` has no loop: it should take one order after the other.")
     number = len(cluster.topics())  # names that are still free
     orders, database = cluster.create_topic(f"priced-{number}"), cluster.folder / f"takings-{number}.db"
@@ -149,22 +148,12 @@ def no_double_effect(cluster: Cluster, *, takings: Any) -> str:
     return f"{told}."
 
 
-def _program(function: object) -> Program:
-    try:
-        return Program(function)  # type: ignore[arg-type]
-    except InvalidArgument as error:
-        raise NotDoneYet(f"`takings` cannot be started: {error}") from error
-
-
 def _place(cluster: Cluster, topic: str) -> None:
     with KafkaProducer(**cluster.client_config()) as producer:
         for future in [producer.send(topic, b"%d" % cents) for cents in PRICES]:
             future.get(timeout=SECONDS)
 
 
-def _run(program: Any, *arguments: object, kill_before: str | Step = "", nth: int = 1) -> None:
-    try:
-        ending = run_process(program, *arguments, kill_before=kill_before, nth=nth, timeout=SECONDS)
-    except (InvalidArgument, WaitTimeout) as error:
-        raise NotDoneYet(str(error)) from error
+def _run(program: Any, *arguments: object, **kill: Any) -> None:
+    ending = run_answer(program, *arguments, timeout=SECONDS, **kill)
     expect(not ending.error, f"{ending}.")

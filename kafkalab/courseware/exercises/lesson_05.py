@@ -16,9 +16,9 @@ from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import KafkaError
 
 from kafkalab import Cluster
-from kafkalab.courseware.crashing import run_process
 from kafkalab.courseware.declaration import NotDoneYet, exercise, expect
-from kafkalab.courseware.program import Program, Step
+from kafkalab.courseware.exercises.killing import looped_steps, run_answer
+from kafkalab.courseware.program import Step
 from kafkalab.errors import InvalidArgument, WaitTimeout
 from kafkalab.ledger import Ledger
 from kafkalab.waiting import wait_until
@@ -152,7 +152,7 @@ def _guarantees(chosen: object, names: Sequence[str]) -> dict[str, str]:
 )
 def exact(cluster: Cluster, *, ship: object) -> str:
     """Kill the program before each line of its loop in turn, start it again, and have the ledger judge."""
-    lines = [step for step in _program(ship, "ship").steps if step.looped]
+    lines = looped_steps(ship, "ship")
     expect(lines, "`ship` has no loop: it should handle one order after the other.")
     orders, ledger = _orders(cluster, [b"order %d" % number for number in range(len(lines) + 2)])
     topics = [_fresh(cluster, name) for name in ("invoices", "parcels")]
@@ -203,24 +203,13 @@ class _Starts:
 
 
 def _run(program: Any, *arguments: object, kill_before: str | Step, nth: int) -> None:
-    try:
-        ending = run_process(program, *arguments, kill_before=kill_before, nth=nth, timeout=SECONDS)
-    except InvalidArgument as error:
-        raise NotDoneYet(str(error)) from error
-    except WaitTimeout as error:
-        raise NotDoneYet(
-            f"{error} Or it waits for a transaction that a killed process has left open: each start should call "
-            "init_transactions, with the same transactional_id."
-        ) from error
+    stuck = (
+        "Or it waits for a transaction that a killed process has left open: each start should call "
+        "init_transactions, with the same transactional_id."
+    )
+    ending = run_answer(program, *arguments, timeout=SECONDS, kill_before=kill_before, nth=nth, stuck=stuck)
     lead = " Call init_transactions before the loop." if "UNINITIALIZED" in ending.error else ""
     expect(not ending.error, f"{ending}.{lead}")
-
-
-def _program(function: object, name: str) -> Program:
-    try:
-        return Program(function)  # type: ignore[arg-type]
-    except InvalidArgument as error:
-        raise NotDoneYet(f"`{name}` cannot be started: {error}") from error
 
 
 def _expect_settled(cluster: Cluster, topic: str) -> None:
