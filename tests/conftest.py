@@ -23,6 +23,7 @@ import pytest
 from kafkalab.errors import WaitTimeout
 from kafkalab.waiting import wait_until
 from tests.kafka_python import close_what_was_not_connected
+from tests.processes import words
 
 ROOT = pytest.StashKey[Path]()
 GRACE = 5.0  # seconds for what is ending to have ended; the promise is two, on a machine that is not busy
@@ -92,18 +93,11 @@ def _left_after(root: Path) -> list[str]:
 
 def _left(root: Path) -> list[str]:
     folders = [f"folder {path.name}" for path in sorted(root.glob("kafkalab-*"))]
-    return folders + [f"process {process.pid}: {_command(process)[:300]}" for process in _processes_naming(root)]
+    return folders + [f"process {process.pid}: {' '.join(words(process))[:300]}" for process in _processes_naming(root)]
 
 
 def _processes_naming(root: Path) -> list[psutil.Process]:
-    return [process for process in psutil.process_iter() if str(root) in _command(process)]
-
-
-def _command(process: psutil.Process) -> str:
-    try:
-        return " ".join(process.cmdline())
-    except psutil.Error:  # it has ended, or is not ours to look at
-        return ""
+    return [process for process in psutil.process_iter() if str(root) in " ".join(words(process))]
 
 
 @pytest.hookimpl(wrapper=True)

@@ -45,6 +45,8 @@ def main(quick: bool, only: str | None) -> None:
     with Progress(console=Console(stderr=True)) as bar:
         for soak in (soak for soak in SOAKS if only in (None, soak.name)):
             outcomes[soak] = _run(soak, quick, bar)
+    for outcome in outcomes.values():
+        click.echo(outcome.evidence, nl=bool(outcome.evidence))
     Console().print(_table(outcomes))
     if any(outcome.verdict == "failed" for outcome in outcomes.values()):
         raise SystemExit(1)

@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -42,7 +43,7 @@ def lesson_files(project: Path = PROJECT) -> list[str]:
 
 
 def run_nbval(files: Sequence[str], wrap: Callable[[list[str]], list[str]] = list, options: Sequence[str] = ()) -> str:
-    """Run ``files`` under strict nbval; return what failed, "" for nothing.
+    """Run ``files`` under strict nbval; return all that a failed run printed, "" for a passed one.
 
     Args:
         files: notebooks, relative to the project.
@@ -62,12 +63,12 @@ def run_nbval(files: Sequence[str], wrap: Callable[[list[str]], list[str]] = lis
         timeout=_SECONDS,
         check=False,
     )
-    return "" if done.returncode == 0 else summary(done.stdout + done.stderr)
+    return "" if done.returncode == 0 else _COLOUR.sub("", done.stdout + done.stderr)
 
 
 def summary(output: str) -> str:
     """Return the lines of a failed pytest run that name what failed and how many, or else its end."""
-    lines = [line.strip() for line in _COLOUR.sub("", output).splitlines() if line.strip()]
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
     named = [line for line in lines if line.startswith(("FAILED", "ERROR"))]
     return "; ".join([*named[:_SHOWN_LINES], *lines[-1:]]) if named else " ".join(lines[-_SHOWN_LINES:])
 
@@ -81,12 +82,12 @@ def seconds_of(report: str) -> dict[str, float]:
 
 
 def _timed(files: Sequence[str]) -> tuple[str, float, dict[str, float]]:
-    """Run all once; return what failed, the seconds it took in all, and for each notebook."""
+    """Run all once; return what a failed run printed, the seconds it took in all, and for each notebook."""
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
         began = time.monotonic()
-        failure = run_nbval(files, options=(*_WORKERS, f"--junitxml={report}"))
-        return failure, time.monotonic() - began, seconds_of(report.read_text()) if report.exists() else {}
+        output = run_nbval(files, options=(*_WORKERS, f"--junitxml={report}"))
+        return output, time.monotonic() - began, seconds_of(report.read_text()) if report.exists() else {}
 
 
 def _run(quick: bool, advance: Advance) -> Outcome:
@@ -94,19 +95,20 @@ def _run(quick: bool, advance: Advance) -> Outcome:
     if not files:
         return Outcome("failed", "there are no lessons in notebooks/: build them with `make notebooks`.")
     times = _QUICK_TIMES if quick else _TIMES
-    failures: list[str] = []
+    failures: dict[str, str] = {}
     longest = 0.0
     slowest: dict[str, float] = {"none": 0.0}
     for number in range(times):
-        failure, seconds, each = _timed(files)
-        if failure:
-            failures.append(f"run {number + 1}: {failure}")
+        output, seconds, each = _timed(files)
+        if output:
+            failures[f"run {number + 1}: {summary(output)}"] = output
         longest = max(longest, seconds)
         slowest = {name: max(each.get(name, 0.0), slowest.get(name, 0.0)) for name in {*slowest, *each}}
         advance((number + 1) / times)
     name = max(slowest, key=lambda name: slowest[name])
     took = f"the longest run took {longest / 60:.1f} min, the slowest notebook {slowest[name]:.0f} s ({name})"
-    return Outcome.of(failures, f"{len(files)} notebooks, {times} times; {took}")
+    outcome = Outcome.of(list(failures), f"{len(files)} notebooks, {times} times; {took}")
+    return replace(outcome, evidence="\n".join(failures.values()))
 
 
 SOAK = Soak("lessons", "all lessons and solutions under strict nbval ten times in a row", _run)

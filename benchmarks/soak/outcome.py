@@ -22,10 +22,12 @@ class Outcome:
     Attributes:
         verdict: ``"skipped"`` where this machine cannot do it; the detail says why.
         detail: what was seen, in one or a few sentences.
+        evidence: what the failed runs printed, for whoever looks for the cause.
     """
 
     verdict: Literal["passed", "failed", "skipped"]
     detail: str
+    evidence: str = ""
 
     @classmethod
     def of(cls, failures: list[str], passed: str) -> Outcome:

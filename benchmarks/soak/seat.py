@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 
 from benchmarks.soak.cgroup import MemoryGroup, make_memory_group
-from benchmarks.soak.lessons import lesson_files, run_nbval
+from benchmarks.soak.lessons import lesson_files, run_nbval, summary
 from benchmarks.soak.outcome import Advance, Outcome, Soak
 from kafkalab.errors import EnvironmentProblem
 
@@ -30,11 +31,12 @@ def _run(quick: bool, advance: Advance) -> Outcome:
         advance(1.0)
 
 
-def _outcome(group: MemoryGroup, failure: str) -> Outcome:
+def _outcome(group: MemoryGroup, output: str) -> Outcome:
     used = f"peak {group.peak_bytes / 10**6:.0f} of {_LIMIT_BYTES / 10**6:.0f} MB, file cache included"
     failures = [f"the kernel killed {group.kills} processes for the limit; {used}"] if group.kills else []
-    failures += [f"lesson 00: {failure}; {used}"] if failure else []
-    return Outcome.of(failures, f"{used}, no process killed (control groups version {group.version})")
+    failures += [f"lesson 00: {summary(output)}; {used}"] if output else []
+    outcome = Outcome.of(failures, f"{used}, no process killed (control groups version {group.version})")
+    return replace(outcome, evidence=output)
 
 
 SOAK = Soak("seat", "three brokers and lesson 00 in 2 GB of memory", _run)

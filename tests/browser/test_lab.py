@@ -13,6 +13,7 @@ from playwright.sync_api import Page, expect
 from kafkalab.courseware.store import FileStore
 from kafkalab.waiting import wait_until
 from tests.browser.jupyter import END_SECONDS, LESSON_MS, Lab, Lesson, Shown
+from tests.processes import is_broker
 
 pytestmark = [pytest.mark.browser, pytest.mark.integration]
 
@@ -81,7 +82,7 @@ class Ended:
 def ended(lab: Lab, solved: str) -> Ended:
     """The lab, ended while the learner's cluster was running."""
     family = lab.family()
-    brokers = sum("kafka.Kafka" in process.cmdline() for process in family)
+    brokers = sum(map(is_broker, family))
     lab.end()
     return Ended(brokers, family, lab)
 

@@ -18,6 +18,7 @@ from kafka.admin import KafkaAdminClient
 
 from kafkalab.waiting import wait_until
 from tests.integration.conftest import END_SECONDS, START_SECONDS, Running, Start, left_in, run
+from tests.processes import is_broker
 
 pytestmark = pytest.mark.integration
 
@@ -136,7 +137,7 @@ def test_up_that_was_stopped_before_it_was_ready_does_not_end_as_a_success(
 
 
 def brokers_of(up: Running) -> list[psutil.Process]:
-    return [process for process in up.family() if "kafka.Kafka" in process.cmdline()]
+    return [process for process in up.family() if is_broker(process)]
 
 
 def test_up_tells_of_a_broker_that_died_and_ends_with_the_last(start: Start, temporary: Path) -> None:

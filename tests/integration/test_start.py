@@ -27,6 +27,7 @@ from kafkalab.errors import (
     WaitTimeout,
 )
 from kafkalab.waiting import wait_until
+from tests.processes import is_broker, words
 
 pytestmark = pytest.mark.integration
 
@@ -46,15 +47,11 @@ def temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
 
 
 def _processes_in(folder: Path) -> list[str]:
-    found = []
-    for process in psutil.process_iter():
-        try:
-            command = process.cmdline()
-        except psutil.Error:
-            continue
-        if any(str(folder) in word for word in command) and "kafka.Kafka" in command:
-            found.append(" ".join(command[-1:]))
-    return found
+    return [str(words(process)) for process in _brokers_in(folder)]
+
+
+def _brokers_in(folder: Path) -> list[psutil.Process]:
+    return [process for process in psutil.process_iter() if is_broker(process) and str(folder) in str(words(process))]
 
 
 @pytest.mark.parametrize(
@@ -167,16 +164,11 @@ def test_a_broker_killed_during_the_start_is_reported() -> None:
 
 
 def _kill_a_broker_of(cluster: Cluster) -> None:
-    def brokers() -> list[str]:
-        return [p for p in _processes_in(Path(tempfile.gettempdir())) if "node-2" in p]
+    def second() -> list[psutil.Process]:
+        return [process for process in _brokers_in(Path(tempfile.gettempdir())) if "node-2" in str(words(process))]
 
-    wait_until(brokers, what="broker 2", timeout=60, every=0.005)
-    for process in psutil.process_iter():
-        try:
-            if process.cmdline()[-1:] == brokers():
-                process.kill()
-        except psutil.Error:
-            continue
+    for process in wait_until(second, what="broker 2", timeout=60, every=0.005):
+        process.kill()
 
 
 def test_after_the_stop_everything_says_so_and_stop_may_be_called_again() -> None:

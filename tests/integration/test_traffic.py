@@ -21,6 +21,7 @@ from kafkalab.ledger import Ledger
 from kafkalab.simulation.source import Record
 from kafkalab.traffic import with_kafka_python
 from kafkalab.waiting import wait_until
+from tests.processes import words
 
 pytestmark = pytest.mark.integration
 
@@ -290,7 +291,7 @@ def test_members_end_with_the_run(cluster: Cluster, topic: str) -> None:
     mine = psutil.Process(os.getpid())
 
     def members() -> list[str]:
-        return [" ".join(p.cmdline()) for p in mine.children() if "kafkalab.traffic.member" in p.cmdline()]
+        return [" ".join(words(p)) for p in mine.children() if "kafkalab.traffic.member" in words(p)]
 
     wait_until(members, lambda found: len(found) == 2, what="two members")
     run.stop()

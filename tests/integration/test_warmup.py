@@ -12,6 +12,7 @@ from kafkalab import Cluster
 from kafkalab.clusters.cache import CACHE_DIR_VARIABLE, cache_dir
 from kafkalab.clusters.startup import Startup, storage_template
 from kafkalab.clusters.warmup import ensure_aot_cache
+from tests.processes import is_broker, words
 
 pytestmark = pytest.mark.integration
 
@@ -64,10 +65,5 @@ def test_the_storage_template_is_made_once_by_kafka_itself(cache_without_aot: Pa
 
 
 def _command_lines(folder: Path) -> str:
-    commands = []
-    for process in psutil.process_iter():
-        try:
-            commands.append(" ".join(process.cmdline()))
-        except psutil.Error:
-            continue
-    return "\n".join(line for line in commands if str(folder) in line and "kafka.Kafka" in line)
+    commands = [" ".join(words(process)) for process in psutil.process_iter() if is_broker(process)]
+    return "\n".join(line for line in commands if str(folder) in line)
