@@ -134,7 +134,18 @@ def _go_to_named(client: KafkaAdminClient, servers: set[str]) -> None:
                 await manager.get_connection(node_id)
 
             manager.run(connect)
+            _stay_with(manager, broker.node_id)
             return
+
+
+def _stay_with(manager: Any, node_id: int) -> None:
+    """Ask this broker as long as it is in the cluster.
+
+    What brokers know of the metadata differs for moments. Who asks now one and now another would see an in-sync
+    replica go, come and go again.
+    """
+    any_node = manager.least_loaded_node
+    manager.least_loaded_node = lambda: node_id if manager.cluster.broker_metadata(node_id) else any_node()
 
 
 class _NotNow(Exception):

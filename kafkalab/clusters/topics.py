@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from kafka import TopicPartition
+from kafka.admin import OffsetSpec
 from kafka.errors import KafkaError, NoError, TopicAlreadyExistsError, for_code
 
 from kafkalab.clusters.admin import PatientAdmin
@@ -69,7 +71,7 @@ def _in_turn(partitions: int, replicas: int, brokers: list[int]) -> dict[int, li
 
 
 def create_topic(admin: PatientAdmin, backend: Backend, topic: NewTopic) -> None:
-    """Create ``topic``; return when every running broker shows its leaders and full ISRs.
+    """Create ``topic``; return when every running broker shows its leaders and full ISRs, and the leaders lead.
 
     Raises:
         TopicExists: there is such a topic.
@@ -83,6 +85,9 @@ def create_topic(admin: PatientAdmin, backend: Backend, topic: NewTopic) -> None
         timeout=_READY_SECONDS,
         every=0.005,
     )
+    # A broker tells that it leads a moment before it does; it knows offsets only as a leader.
+    offsets = {TopicPartition(topic.name, partition): OffsetSpec.LATEST for partition in topic.assignments}
+    admin.ask(lambda client: client.list_partition_offsets(offsets), _READY_SECONDS)
 
 
 class _Creation:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
@@ -245,9 +246,15 @@ def test_two_clusters_at_once_do_not_see_each_other(cluster: Cluster) -> None:
         assert not set(other.bootstrap_servers.split(",")) & set(cluster.bootstrap_servers.split(","))
 
 
-def test_an_admin_client_goes_to_a_server_that_was_named(cluster: Cluster) -> None:
-    # Any other that the metadata tell of may be frozen, and answer nobody.
+def test_an_admin_client_goes_to_a_server_that_was_named_and_stays_there(cluster: Cluster) -> None:
+    # Any other that the metadata tell of may be frozen, and answer nobody; or know less yet than the one before.
+    def asked(client: Any) -> list[int]:
+        for _ in range(20):
+            client._manager.cluster.request_update()  # while this is under way, the client asks somebody else
+            client.describe_topics()
+        return list(client._manager._conns)
+
     for number, address in enumerate(cluster.bootstrap_servers.split(","), start=1):
         admin = PatientAdmin(lambda address=address: {"bootstrap_servers": address}, lambda: "")  # type: ignore[misc]
-        assert admin.ask(lambda client: list(client._manager._conns)) == [number]
+        assert admin.ask(asked) == [number]
         admin.close()
