@@ -12,13 +12,14 @@ from typing import Any
 import pandas as pd
 from kafka import TopicPartition
 from kafka.admin import OffsetSpec
-from kafka.errors import UnknownTopicOrPartitionError
+from kafka.errors import InvalidTopicError, UnknownTopicOrPartitionError
 
 from kafkalab.errors import InvalidArgument
 
 __all__ = ["groups", "lag", "partitions", "quorum", "table", "topics"]
 
 Visible = Callable[[str], bool]
+_NO_TOPIC = {UnknownTopicOrPartitionError.errno, InvalidTopicError.errno}
 
 
 def table(rows: Iterable[tuple[Any, ...]], columns: dict[str, str], by: list[str]) -> pd.DataFrame:
@@ -42,8 +43,9 @@ def partitions(admin: Any, topic: str | None = None) -> pd.DataFrame:
     Raises:
         InvalidArgument: there is no such topic.
     """
-    found = admin.describe_topics([topic] if topic else None)
-    if topic and found[0]["error_code"] == UnknownTopicOrPartitionError.errno:
+    asked = topic is not None
+    found = admin.describe_topics([topic] if asked else None)
+    if asked and found[0]["error_code"] in _NO_TOPIC:
         raise InvalidArgument(f"there is no topic {topic!r}: see cluster.topics() for those there are.")
     rows = [
         (
@@ -54,7 +56,7 @@ def partitions(admin: Any, topic: str | None = None) -> pd.DataFrame:
             tuple(sorted(partition["isr_nodes"])),
         )
         for described in found
-        if topic or not described["is_internal"]
+        if asked or not described["is_internal"]
         for partition in described["partitions"]
     ]
     columns = {"topic": "str", "partition": "int64", "leader": "int64", "replicas": "object", "isr": "object"}

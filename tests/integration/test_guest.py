@@ -20,6 +20,8 @@ from kafkalab.simulation import Crypto
 pytestmark = pytest.mark.integration
 
 USER, PASSWORD = "anna", "correct horse"
+# docs/deploying.md gives a learner the same.
+RIGHTS = ("--topic", "anna-", "--group", "anna-", "--transactional-id", "anna-")
 # The owner's own listeners are plain and nobody's, so that nobody has to be a super user there.
 PROPERTIES = {
     "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
@@ -35,8 +37,8 @@ def owner() -> Iterator[Cluster]:
         add = f"SCRAM-SHA-512=[password={PASSWORD}]"
         user = ("--entity-type", "users", "--entity-name", USER)
         cluster.kafka_tool("kafka-configs", "--alter", "--add-config", add, *user)
-        mine = ("--resource-pattern-type", "prefixed", "--topic", "anna-", "--group", "anna-")
-        cluster.kafka_tool("kafka-acls", "--add", "--allow-principal", f"User:{USER}", "--operation", "All", *mine)
+        all_of = ("--operation", "All", "--resource-pattern-type", "prefixed", *RIGHTS)
+        cluster.kafka_tool("kafka-acls", "--add", "--allow-principal", f"User:{USER}", *all_of)
         yield cluster
 
 
@@ -70,6 +72,18 @@ def test_with_rights_to_a_prefix_one_works_as_on_a_cluster_of_ones_own(owner: Cl
     assert anna.lag(group)["lag"].sum() == 0
     assert anna.kafka_tool("kafka-topics", "--list").split() == [topic]
     assert {"anna-orders", "somebody-elses"} <= set(owner.topics()["topic"])
+
+
+def test_a_transaction_is_ones_own_as_well(anna: Cluster) -> None:
+    topic = anna.create_topic("payments")
+    with KafkaProducer(**anna.client_config(), transactional_id=anna.name("payer")) as producer:
+        producer.init_transactions()
+        producer.begin_transaction()
+        producer.send(topic, b"paid").get(timeout=20)
+        producer.commit_transaction()
+    committed = {"auto_offset_reset": "earliest", "isolation_level": "read_committed"}
+    with KafkaConsumer(topic, **committed, **anna.client_config()) as reader:
+        assert next(reader).value == b"paid"
 
 
 def test_what_belongs_to_others_is_neither_shown_nor_given(anna: Cluster) -> None:

@@ -77,9 +77,11 @@ def test_a_paused_follower_holds_the_high_watermark_back_and_its_disk_tells_its_
     assert leader["high_watermark"] in {5, 8}, "8 once the follower has left the ISR"
 
 
-def test_replicas_of_a_topic_that_is_not_there_are_refused(cluster: Cluster) -> None:
-    with pytest.raises(InvalidArgument, match="there is no topic 'none'"):
-        cluster.replicas("none")
+@pytest.mark.parametrize("name", ["none", "", "no topic's name"])
+def test_a_topic_that_is_not_there_is_refused(cluster: Cluster, name: str) -> None:
+    for view in (cluster.partitions, cluster.replicas):
+        with pytest.raises(InvalidArgument, match=f"there is no topic {name!r}"):
+            view(name)
 
 
 # ---- members --------------------------------------------------------------------------------------------------

@@ -69,9 +69,10 @@ class SensorHealth(ReadingTask):
       half hours, and followed slowly while it is not off (sensors that see the same air are compared, too, in
       Hasenfratz et al., "On-the-fly calibration of low-cost gas sensors", 2012).
 
-    It cannot see a drift that is shorter or slower than that, one of a sensor that is stuck, one that began while the
-    offset was learned, and none of energy meters, since buildings differ too much. Writes ``sensor-faults``, key =
-    sensor.
+    It cannot see a sensor that has never spoken, a drift that is shorter or slower than that, one of a sensor that is
+    stuck, one that began while the offset was learned, and none of energy meters, since buildings differ too much.
+    Where that was at night, few vehicles pass, and a healthy sensor may be accused by day. Writes ``sensor-faults``,
+    key = sensor.
     """
 
     reads: ClassVar = ("traffic-flow", "air-quality", "energy-usage")

@@ -9,6 +9,7 @@ from kafka.admin import ConfigResource
 
 from kafkalab import Cluster
 from kafkalab.courseware.declaration import NotDoneYet, expect
+from kafkalab.errors import InvalidArgument
 from kafkalab.waiting import wait_until
 
 __all__ = ["records_of", "require_topic", "setting_of"]
@@ -31,9 +32,11 @@ def require_topic(cluster: Cluster, answer: object, name: str) -> str:
         isinstance(answer, str),
         f"`{name}` is of type {type(answer).__name__}, not a topic's name: keep what create_topic returns.",
     )
-    topics = list(cluster.topics()["topic"])
-    if answer not in topics:
-        raise NotDoneYet(f"`{name}` is {answer!r}, and the cluster has no such topic: it has {', '.join(topics)}.")
+    try:
+        cluster.partitions(str(answer))  # not looked for in a table: there, a borrowed cluster's names have no prefix
+    except InvalidArgument as error:
+        topics = ", ".join(cluster.topics()["topic"])
+        raise NotDoneYet(f"`{name}` is {answer!r}, and the cluster has no such topic: it has {topics}.") from error
     return str(answer)
 
 
