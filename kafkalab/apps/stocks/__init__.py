@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from kafkalab.apps.stocks.analyst import Analyst, Candle
 from kafkalab.apps.stocks.decisions import BUDGET, Alert, DecisionMaker, Trade, Valuation, portfolio
+from kafkalab.apps.stocks.on_paper import on_paper
 from kafkalab.apps.stocks.trading import Signal, TradingAlgorithm
 from kafkalab.apps.task import Task
 
@@ -20,6 +21,7 @@ __all__ = [
     "Trade",
     "TradingAlgorithm",
     "Valuation",
+    "on_paper",
     "portfolio",
 ]
 

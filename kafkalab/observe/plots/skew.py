@@ -69,7 +69,7 @@ def _draw(axes: Axes, data: pd.DataFrame, key: object) -> None:
                              hatch="///", edgecolor="white", linewidth=0, label=label)]  # fmt: skip
     line = axes.axhline(mean, color="black", linestyle="--", linewidth=1.3, label="if all had the same")
     _label_bars(axes, data)
-    axes.margins(y=0.12)
+    axes.set_ylim(0, 1.12 * max(1, int(data["records"].max())))
     axes.set_xlim(-0.6, len(data) - 0.4)
     axes.grid(visible=False, axis="x")
     axes.xaxis.set_major_locator(MaxNLocator(nbins=_MOST_TICKS, integer=True))

@@ -33,3 +33,9 @@ def test_counts_without_keys_are_drawn_as_they_are(extra: dict[str, object]) -> 
 def test_no_label_overlaps(partitions: int, records: int) -> None:
     counts = pd.DataFrame({"partition": range(partitions), "records": records, "key": "x" * 99})
     assert complaints(plots.partition_skew(counts).figure) == []
+
+
+def test_the_highest_bar_has_room_though_it_has_none_of_the_most_frequent_key() -> None:
+    cold = pd.DataFrame({"partition": 0, "key": [f"cold {number}" for number in range(6)], "records": 500})
+    hot = pd.DataFrame({"partition": [1, 2], "key": "hot", "records": 900})
+    assert complaints(plots.partition_skew(pd.concat([cold, hot]), partitions=6).figure) == []
