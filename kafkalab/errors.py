@@ -10,6 +10,7 @@
     │   ├── CacheProblem                  the cache folder is read-only or full
     │   ├── DownloadFailed                a jar could not be fetched
     │   ├── CorruptJar                    a jar differs from its locked SHA-256
+    │   ├── EngineProblem                 no container engine, no right to use it, or no image
     │   ├── NotEnoughMemory               the cluster asked for does not fit
     │   └── PortInUse                     the port asked for is taken
     ├── BrokerFailed                      a broker ended by itself; its last log lines are shown
@@ -19,6 +20,7 @@
     ├── NotRunning                        the cluster or broker is not in a state to do that
     ├── SnapshotUnusable                  a file is no snapshot of a cluster, or is damaged, or newer than this kafkalab
     ├── TrafficFailed                     simulated traffic could not go on; what was sent so far is in its ledger
+    ├── ApplicationFailed                 an application that reads the traffic ended by itself, or came no further
     ├── WaitTimeout (TimeoutError)        an awaited state was not observed in time; shows the last observation
     └── UnsupportedByBackend              this kind of cluster cannot do that
 
@@ -30,11 +32,13 @@ from __future__ import annotations
 
 __all__ = [
     "AccessRefused",
+    "ApplicationFailed",
     "BrokerFailed",
     "CacheProblem",
     "ClusterUnreachable",
     "CorruptJar",
     "DownloadFailed",
+    "EngineProblem",
     "EnvironmentProblem",
     "InvalidArgument",
     "JavaProblem",
@@ -87,6 +91,10 @@ class CorruptJar(EnvironmentProblem):
     """A jar differs from the SHA-256 in the lock file."""
 
 
+class EngineProblem(EnvironmentProblem):
+    """The container engine is not there, is not for this user, has no image, or refused."""
+
+
 class NotEnoughMemory(EnvironmentProblem):
     """The cluster asked for does not fit into this machine's memory."""
 
@@ -129,6 +137,10 @@ class TrafficFailed(KafkalabError):
     def __init__(self, message: str, run: object = None) -> None:
         super().__init__(message)
         self.run = run
+
+
+class ApplicationFailed(KafkalabError):
+    """An application that reads the traffic ended by itself, or came no further; the message has its last words."""
 
 
 class WaitTimeout(KafkalabError, TimeoutError):

@@ -10,7 +10,18 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from benchmarks.soak import agreement, full_load, generated, kills, lagging, lessons, seat, starts, ten_million
+from benchmarks.soak import (
+    agreement,
+    full_load,
+    generated,
+    kills,
+    lagging,
+    lessons,
+    scenarios,
+    seat,
+    starts,
+    ten_million,
+)
 from benchmarks.soak.outcome import Outcome, Soak
 from kafkalab.clusters.startup import Startup
 from kafkalab.clusters.warmup import ensure_aot_cache
@@ -24,6 +35,7 @@ SOAKS: tuple[Soak, ...] = (
     starts.PAIRS,
     kills.SOAK,
     lagging.SOAK,
+    scenarios.SOAK,
     agreement.SOAK,
     generated.SOAK,
     ten_million.SOAK,

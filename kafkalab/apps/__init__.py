@@ -1,8 +1,9 @@
-"""The applications that read the simulated worlds, each a consumer group of its own; pure: no Kafka in here.
+"""The applications that read the simulated worlds, each a consumer group of its own.
 
 An application is given records and gives outputs. Reading, sending and committing is the reader's, see
 :class:`~kafkalab.apps.application.Application`; what it decides hangs on the records alone, not on how their
-partitions interleave, on redelivery or on a restart.
+partitions interleave, on redelivery or on a restart. All of that is pure; :mod:`kafkalab.apps.runner` and
+:mod:`kafkalab.apps.member` run applications as processes on a cluster.
 """
 
 from __future__ import annotations

@@ -83,6 +83,13 @@ class Application:
             )
         return self._routes[given]
 
+    def progress(self) -> dict[Input, tuple[int, int]]:
+        """Return for each topic and partition the offset to be read next, and how many records were worked on.
+
+        The first is 0 before the first record, wherever that is; the second counts from the start of this object.
+        """
+        return {given: progress for merge, _ in self._tasks.values() for given, progress in merge.progress().items()}
+
     def positions(self) -> dict[Input, int]:
         """Return for each topic and partition the offset to commit: of the first record not yet worked on."""
         return {given: offset for merge, _ in self._tasks.values() for given, offset in merge.positions().items()}

@@ -64,15 +64,17 @@ class _Lane:
     """What is known of one input.
 
     Attributes:
+        given: how many records were given out.
         received: the highest offset that was added.
         newest: the latest time that was added, in milliseconds.
         promised: nothing earlier comes any more.
         done: offsets above ``received`` that were merged before a restart.
     """
 
-    __slots__ = ("done", "newest", "promised", "received")
+    __slots__ = ("done", "given", "newest", "promised", "received")
 
     def __init__(self) -> None:
+        self.given = 0
         self.received = -1
         self.newest = self.promised = _BEFORE_TIME
         self.done: set[int] = set()
@@ -97,7 +99,7 @@ class Merge:
     def __init__(self, inputs: Iterable[Input], disorder_ms: int = 0) -> None:
         self._lanes = {given: _Lane() for given in inputs}
         self._disorder = disorder_ms
-        self._kept: list[tuple[int, str, str, int, int, int, Received]] = []  # a heap
+        self._kept: list[tuple[int, str, str, int, int, int, Received, _Lane]] = []  # a heap
         self.late = 0
         self.redelivered = 0
 
@@ -122,7 +124,7 @@ class Merge:
                 lane.done.discard(offset)
                 continue
             effective = max(time, before - disorder, lane.promised)
-            heappush(kept, (effective, topic, key or "", partition, offset, before, record))
+            heappush(kept, (effective, topic, key or "", partition, offset, before, record, lane))
 
     def _lane(self, given: Input) -> _Lane:
         try:
@@ -164,8 +166,13 @@ class Merge:
         while kept and kept[0][0] < watermark:
             entry = heappop(kept)
             given.append((entry[0], entry[6]))
+            entry[7].given += 1
             self.late += entry[0] > entry[6].timestamp_ms
         return given
+
+    def progress(self) -> dict[Input, tuple[int, int]]:
+        """Return for each input the offset behind the last record that was added, and how many were given out."""
+        return {given: (lane.received + 1, lane.given) for given, lane in self._lanes.items()}
 
     def positions(self) -> dict[Input, int]:
         """Return for each input the offset to go on from after a crash: of the first record not yet given out."""
@@ -174,7 +181,7 @@ class Merge:
     def _progress(self) -> dict[Input, tuple[int, int, list[int]]]:
         """Return the position of each input, the newest time before it, and offsets behind it that are done."""
         waiting: dict[Input, dict[int, int]] = defaultdict(dict)
-        for _, topic, _, partition, offset, before, _ in self._kept:
+        for _, topic, _, partition, offset, before, *_ in self._kept:
             waiting[topic, partition][offset] = before
         return {given: _progress(lane, waiting[given]) for given, lane in self._lanes.items()}
 

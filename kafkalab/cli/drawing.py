@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from kafkalab.cli.chronicle import Entry
+from kafkalab.cli.meters import Reader
 from kafkalab.observe.looking import NodeSeen, PartitionSeen
 
 __all__ = ["Frame", "draw", "sparkline"]
@@ -34,6 +35,7 @@ class Frame:
         acknowledged: records.
         speeds: records acknowledged per second, in turn; the last is the newest.
         latency: p50 and p95 in milliseconds; None where nothing was acknowledged.
+        readers: the applications.
         nodes: of the cluster.
         partitions: of the run's topics.
         seen_ago: seconds since a broker told of these partitions.
@@ -51,6 +53,7 @@ class Frame:
     acknowledged: int
     speeds: Sequence[float] = ()
     latency: tuple[float, float] | None = None
+    readers: Sequence[Reader] = ()
     nodes: Sequence[NodeSeen] = ()
     partitions: Sequence[PartitionSeen] = ()
     seen_ago: float = 0.0
@@ -70,6 +73,9 @@ def _parts(frame: Frame) -> Iterator[RenderableType]:
     yield _progress(frame)
     yield Text()
     yield _figures(frame)
+    if frame.readers:
+        yield Text()
+        yield _readers(frame.readers)
     if frame.partitions:
         yield Text()
         yield _brokers(frame)
@@ -109,6 +115,17 @@ def _figures(frame: Frame) -> Table:
     if frame.latency:
         for name, value in zip(("p50", "p95"), frame.latency, strict=True):
             table.add_row(f"latency {name}", f"{value:,.0f} ms")
+    return table
+
+
+def _readers(readers: Sequence[Reader]) -> Table:
+    table = Table(box=None, padding=(0, 3, 0, 0), pad_edge=False, header_style="dim")
+    table.add_column("application")
+    for head in ("records/s", "lag", "decisions", "p50", "p95", "p99"):
+        table.add_column(head, justify="right")
+    for each in readers:
+        latency = [f"{value:,.0f} ms" for value in each.latency or ()]
+        table.add_row(each.name, f"{each.speed:,.0f}", f"{each.lag:,}", f"{each.decisions:,}", *latency)
     return table
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from kafkalab.apps import APPLICATIONS
 from kafkalab.errors import InvalidArgument
 from kafkalab.faults import RecoverableFault, Schedule, Target, isolate, kill, leader, pause, slow, stop
 from kafkalab.simulation import SOURCES, Source
@@ -79,6 +80,7 @@ class Experiment:
         producers: how many.
         acks: ``"all"``, ``"1"`` or ``"0"``.
         consumers: members of a group that reads meanwhile; 0 for none.
+        applications: whether the scenario's applications read meanwhile.
         seed: of the simulation.
         brokers: of the cluster to start; None for three.
         fault: ``"none"``, or a kind of fault.
@@ -97,6 +99,7 @@ class Experiment:
     producers: int
     acks: str
     consumers: int
+    applications: bool
     seed: int
     brokers: int | None
     fault: str
@@ -166,6 +169,16 @@ class Experiment:
         fault = self.kind.make(leader(*self.target)).undo_after(FAULT_SECONDS)
         counted = "sent" if self.acks == "0" else "acknowledged"
         return Schedule(fault.when(**{counted: self.firing_count}))
+
+    @property
+    def readers(self) -> Collection[str]:
+        """The names of the applications that read meanwhile."""
+        return APPLICATIONS.get(self.scenario, {}).keys() if self.applications else ()
+
+    @property
+    def ordered(self) -> bool:
+        """Whether partitions are in order of time; where several producers race, acknowledgements have to tell it."""
+        return self.producers == 1 or self.acks == "0"
 
     @property
     def coming(self) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from kafkalab.apps.figures import Figures
 from kafkalab.cli.chronicle import chronicle, firing_as_dict
 from kafkalab.cli.experiment import Experiment
 from kafkalab.ledger import Verdict
@@ -15,6 +16,8 @@ from kafkalab.traffic import Run
 __all__ = ["Outcome"]
 
 _PERCENTILES = ("p50", "p95", "p99", "max")
+_SHOWN = _PERCENTILES[:3]
+_HEADS = ("application", "records", "decisions", "fingerprint", *_SHOWN)
 # Decision 0016.
 _FORGETS = (
     "Records are stored twice where a retry crosses a restart: a broker that loads its log forgets idempotent "
@@ -31,6 +34,7 @@ class Outcome:
         run: the traffic.
         verdict: on what was sent.
         began: when, in ``time.monotonic()`` seconds.
+        applications: how far each that read it came.
         interrupted: whether it was told to stop before its end.
         error: what kept it from its end; None for nothing.
     """
@@ -39,6 +43,7 @@ class Outcome:
     run: Run
     verdict: Verdict
     began: float
+    applications: Sequence[Figures] = ()
     interrupted: bool = False
     error: str | None = None
 
@@ -47,6 +52,20 @@ class Outcome:
         """The milliseconds from send to acknowledgement: p50, p95, p99 and max; None where nothing was acknowledged."""
         found = self.run.latency_percentiles()
         return {name: _known(found[f"{name}_ms"]) for name in _PERCENTILES}
+
+    @property
+    def good(self) -> bool:
+        """Whether the verdict is clean, and every application worked on every stored record exactly once."""
+        return self.verdict.clean and all(each.complete for each in self.applications)
+
+    @property
+    def processed_per_second(self) -> float | None:
+        """Records of the run per second, from the first send until the last application had worked on the last one."""
+        sent_at = self.run.ledger.sent_times()
+        if not self.applications or not len(sent_at) or not all(each.finished for each in self.applications):
+            return None
+        seconds = max(each.last_at for each in self.applications) - sent_at.min()
+        return len(sent_at) / seconds if seconds > 0 else None
 
     @property
     def topics(self) -> dict[str, dict[str, Any]]:
@@ -75,6 +94,8 @@ class Outcome:
             "longest_gap": _known(self.run.gaps()),
             "topics": self.topics,
             "consumers": self.run.members().to_dict("records"),
+            "applications": [_as_dict(each) for each in self.applications],
+            "processed_per_second": self.processed_per_second,
             "fault": asked.fault,
             "faults": [
                 firing_as_dict(firing, self.began, self.verdict.recoveries) for firing in asked.schedule.firings
@@ -100,6 +121,7 @@ class Outcome:
         yield from self._lines_of_topics()
         yield from self._lines_of_consumers()
         yield ""
+        yield from self._lines_of_applications()
         yield from self._lines_of_fault()
 
     @property
@@ -124,6 +146,22 @@ class Outcome:
             read = ", ".join(f"{count:,}" for count in members["records"])
             yield f"consumers    {read} records read by {len(members)} of group {members['group'][0]}"
 
+    def _lines_of_applications(self) -> Iterator[str]:
+        if not self.applications:
+            return
+        rows = [_HEADS, *(_row(each) for each in self.applications)]
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        for name, *cells in rows:
+            padded = (f"{cell:>{width}}" for cell, width in zip(cells, widths[1:], strict=True))
+            yield f"{name:<{widths[0]}}  {'  '.join(padded)}"
+        if (speed := self.processed_per_second) is not None:
+            yield f"{speed:,.0f} records/s from the first send until the last application had worked on all of them."
+        for each in self.applications:
+            if not each.complete:
+                stored = "not known" if each.stored is None else f"{each.stored:,}"
+                yield f"{each.name} has worked on {each.processed:,} records; stored in its topics: {stored}."
+        yield ""
+
     def _lines_of_fault(self) -> Iterator[str]:
         kind = self.experiment.kind
         if kind is None:
@@ -138,6 +176,30 @@ class Outcome:
         if self.verdict.duplicated and kind.restarts:
             yield _FORGETS
         yield ""
+
+
+def _row(seen: Figures) -> tuple[str, ...]:
+    latency = (_known(seen.latency[f"{name}_ms"]) for name in _SHOWN)
+    told = ("" if value is None else f"{value:,.1f} ms" for value in latency)
+    return (seen.name, f"{seen.processed:,}", f"{seen.decided:,}", seen.fingerprint, *told)
+
+
+def _as_dict(seen: Figures) -> dict[str, Any]:
+    """Return an application ready for JSON: latencies in ms, None for what is not known."""
+    return {
+        "name": seen.name,
+        "group": seen.group,
+        "records": seen.processed,
+        "stored": seen.stored,
+        "complete": seen.complete,
+        "decisions": seen.decided,
+        "kinds": dict(seen.decisions),
+        "fingerprint": seen.fingerprint,
+        "latency": {name: _known(seen.latency[f"{name}_ms"]) for name in _PERCENTILES},
+        "late": seen.late,
+        "too_late": seen.too_late,
+        "redelivered": seen.redelivered,
+    }
 
 
 def _known(number: float) -> float | None:

@@ -19,6 +19,7 @@ from kafkalab.errors import KafkalabError, WaitTimeout
 
 if TYPE_CHECKING:
     from kafkalab import Cluster
+    from kafkalab.apps.runner import Applications
     from kafkalab.cli.experiment import Experiment
     from kafkalab.cli.outcome import Outcome
     from kafkalab.cli.show import Show
@@ -45,6 +46,7 @@ _IN_SYNC_SECONDS = 10.0
 @click.option("--producers", type=WholeNumber(1, 64), default=1, metavar="P", help="1 to 64; by default 1.")
 @click.option("--acks", type=click.Choice(["all", "1", "0"]), default="all", help="By default all.")
 @click.option("--consumers", type=WholeNumber(0, 32), default=0, metavar="M", help="Members of a group that reads.")
+@click.option("--applications/--no-applications", default=True, help="Whether the scenario's applications read.")
 @click.option("--seed", type=WholeNumber(0), default=0, metavar="S", help="The same seed, the same records.")
 @click.option("--brokers", type=WholeNumber(), metavar="B", help="How many; by default 3.")
 @click.option("--fault", type=click.Choice(_FAULTS), default="none", metavar="F", help=f"{', '.join(_FAULTS)}.")
@@ -54,9 +56,10 @@ _IN_SYNC_SECONDS = 10.0
 def command(scenario: str | None, *, listed: bool, as_json: bool, **wishes: Any) -> int:
     """Send records, break a broker, prove what came of each.
 
-    SCENARIO is stocks, social, city, crypto or shop. A fault hits the leader of the first partition, for 4 seconds.
-    The exit code is 0 only where nothing was lost, duplicated, reordered or changed. Ctrl-C stops the run and
-    prints the verdict on what was sent; a second one ends it at once.
+    SCENARIO is stocks, social, city, crypto or shop. The first three have applications, each a process and a consumer
+    group of its own. A fault hits the leader of the first partition, for 4 seconds. The exit code is 0 only where
+    nothing was lost, duplicated, reordered or changed, and every application worked on every record once. Ctrl-C
+    stops the run and prints the verdict on what was sent; a second one ends it at once.
 
     \b
     Examples:
@@ -79,17 +82,22 @@ def command(scenario: str | None, *, listed: bool, as_json: bool, **wishes: Any)
 
 
 def _list(*, as_json: bool) -> None:
+    from kafkalab.apps import APPLICATIONS
     from kafkalab.cli.experiment import SCENARIOS
     from kafkalab.simulation import SOURCES
 
-    topics = {name: list(source.topics) for name, source in SOURCES.items()}
+    told = {
+        name: {"about": about, "topics": list(SOURCES[name].topics), "applications": list(APPLICATIONS.get(name, ()))}
+        for name, about in SCENARIOS.items()
+    }
     if as_json:
-        told = {name: {"about": about, "topics": topics[name]} for name, about in SCENARIOS.items()}
         click.echo(json.dumps(told, indent=2))
         return
     width = max(map(len, SCENARIOS))
-    for name, about in SCENARIOS.items():
-        click.echo(f"{name:<{width}}  {about}: {', '.join(topics[name])}")
+    for name, each in told.items():
+        click.echo(f"{name:<{width}}  {each['about']}: {', '.join(each['topics'])}")
+        if each["applications"]:
+            click.echo(f"{'':<{width}}  read by {', '.join(each['applications'])}")
 
 
 def _run(scenario: str, wishes: Mapping[str, Any], signals: EndSignals, *, as_json: bool) -> int:
@@ -99,15 +107,17 @@ def _run(scenario: str, wishes: Mapping[str, Any], signals: EndSignals, *, as_js
 
             experiment = Experiment(scenario, **wishes)
             cluster = stack.enter_context(_cluster(experiment))
+            applications = stack.enter_context(_applications(experiment, cluster))
             run = _begun(experiment, cluster)
+            applications.follow(run)
         with _no_verdict_if_ended("before every record was read back"):
-            outcome, asked, failed = _conducted(experiment, cluster, run, signals)
+            outcome, asked, failed = _conducted(experiment, cluster, applications, run, signals)
         _tell(outcome, as_json=as_json)
     if asked is not None:
         return 128 + asked.number
     if failed is not None:
         raise failed
-    return 0 if outcome.verdict.clean else FAILURE
+    return 0 if outcome.good else FAILURE
 
 
 @contextmanager
@@ -138,6 +148,15 @@ def _cluster(experiment: Experiment) -> Iterator[Cluster]:
         yield cluster
 
 
+def _applications(experiment: Experiment, cluster: Cluster) -> Applications:
+    from kafkalab.apps.runner import Applications
+
+    if experiment.readers:
+        click.echo(f"Starting {', '.join(experiment.readers)} ...", err=True)
+    told = experiment.acks != "0"
+    return Applications(cluster, experiment.scenario, experiment.readers, ordered=experiment.ordered, acknowledged=told)
+
+
 def _begun(experiment: Experiment, cluster: Cluster) -> Run:
     from kafkalab import traffic
 
@@ -149,43 +168,49 @@ def _begun(experiment: Experiment, cluster: Cluster) -> Run:
 
 
 def _conducted(
-    experiment: Experiment, cluster: Cluster, run: Run, signals: EndSignals
+    experiment: Experiment, cluster: Cluster, applications: Applications, run: Run, signals: EndSignals
 ) -> tuple[Outcome, AskedToEnd | None, KafkalabError | None]:
     from kafkalab.cli.outcome import Outcome
     from kafkalab.cli.show import show_of
 
     began = time.monotonic()
-    with show_of(cluster, run, experiment, began) as show:
-        asked, failed = _follow(run, experiment, show, signals)
+    with show_of(cluster, applications, run, experiment, began) as show:
+        asked, failed = _follow(run, applications, experiment, show, signals)
         show.look()
         show.say("Reading every record back ...")
         verdict = run.ledger.verify(cluster, timeout=_READ_SECONDS)
-    outcome = Outcome(experiment, run, verdict, began, asked is not None, str(failed) if failed else None)
+        figures = applications.look(run.ledger, stored=failed is None)
+    outcome = Outcome(experiment, run, verdict, began, figures, asked is not None, str(failed) if failed else None)
     return outcome, asked, failed
 
 
 def _follow(
-    run: Run, experiment: Experiment, show: Show, signals: EndSignals
+    run: Run, applications: Applications, experiment: Experiment, show: Show, signals: EndSignals
 ) -> tuple[AskedToEnd | None, KafkalabError | None]:
     """Wait for the end of a run; return who asked for it before its time, and what went wrong."""
     asked = None
     try:
         try:
-            _watch(run, show, signals)
+            _watch(run, applications, show, signals)
+            applications.finish()
             _watch_in_sync(experiment, show)
         except AskedToEnd as caught:
             asked = caught
             signals.rearm()
             show.say("Stopping: no more is sent, and what was sent is waited for. Ctrl-C again ends at once.")
             run.stop()
+            applications.finish()
     except KafkalabError as error:
+        with contextlib.suppress(KafkalabError):
+            run.stop()
         return asked, error
     return asked, None
 
 
-def _watch(run: Run, show: Show, signals: EndSignals) -> None:
+def _watch(run: Run, applications: Applications, show: Show, signals: EndSignals) -> None:
     while run.running:
         signals.check()
+        applications.check()
         show.look()
         with contextlib.suppress(WaitTimeout):
             run.wait(_LOOK_SECONDS)

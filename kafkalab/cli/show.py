@@ -7,16 +7,15 @@ import sys
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections import deque
-from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 import click
-import numpy as np
 
+from kafkalab.apps.runner import Applications
 from kafkalab.cli.chronicle import Entry, chronicle
 from kafkalab.cli.experiment import Experiment
+from kafkalab.cli.meters import Meter, Readers
 from kafkalab.cli.sight import Sight, look
 from kafkalab.errors import NotRunning
 from kafkalab.observe.looking import PartitionSeen
@@ -27,13 +26,11 @@ if TYPE_CHECKING:
 
     from kafkalab import Cluster
 
-__all__ = ["LiveTable", "Meter", "PlainLines", "Show", "show_of"]
+__all__ = ["LiveTable", "PlainLines", "Show", "show_of"]
 
 _PER_SECOND = 2
 _LOOK_SECONDS = 0.3
 _END_SECONDS = 10.0
-_HISTORY = 40
-_SHARE = 0.05  # of one core's time that the percentiles may take
 
 
 class Show(ABC):
@@ -96,10 +93,13 @@ class LiveTable(Show):
 
     Args:
         cluster: where the run goes.
+        applications: that read it.
         run, experiment, began: see :class:`Show`.
     """
 
-    def __init__(self, cluster: Cluster, run: Run, experiment: Experiment, began: float) -> None:
+    def __init__(
+        self, cluster: Cluster, applications: Applications, run: Run, experiment: Experiment, began: float
+    ) -> None:
         from rich.console import Console
         from rich.live import Live
 
@@ -108,6 +108,7 @@ class LiveTable(Show):
         self._sight = Sight()
         self._sentence = ""
         self._meter = Meter(run)
+        self._readers = Readers(applications, run.ledger)
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._look_at_cluster, name="kafkalab-show", daemon=True)
         console = Console(stderr=True, highlight=False)
@@ -144,6 +145,7 @@ class LiveTable(Show):
 
         traffic, experiment, sight = self._run.observe(), self._experiment, self._sight
         self._meter.look(traffic.elapsed, traffic.acknowledged)
+        self._readers.look()
         return draw(
             Frame(
                 title=str(experiment),
@@ -154,6 +156,7 @@ class LiveTable(Show):
                 acknowledged=traffic.acknowledged,
                 speeds=self._meter.speeds,
                 latency=self._meter.latency,
+                readers=self._readers.rows,
                 nodes=sight.nodes,
                 partitions=sight.partitions,
                 seen_ago=0.0 if sight.answered_at is None else time.monotonic() - sight.answered_at,
@@ -170,52 +173,8 @@ class LiveTable(Show):
         return next(found, None)
 
 
-class Meter:
-    """The speed of a run over the last looks, and its latency so far.
-
-    Args:
-        run: the traffic.
-        clock: seconds.
-
-    Attributes:
-        latency: p50 and p95 in ms of all records so far; None where there is none.
-    """
-
-    def __init__(self, run: Run, clock: Callable[[], float] = time.monotonic) -> None:
-        self.latency: tuple[float, float] | None = None
-        self._run = run
-        self._clock = clock
-        self._before = (0.0, 0)
-        self._speeds: deque[float] = deque(maxlen=_HISTORY)
-        self._measure_from = 0.0
-
-    @property
-    def speeds(self) -> list[float]:
-        """Records acknowledged per second between one look and the next, the newest last."""
-        return list(self._speeds)
-
-    def look(self, elapsed: float, acknowledged: int) -> None:
-        """Note how far the run is, which it says itself: seconds and records."""
-        seconds, records = self._before
-        if elapsed > seconds:
-            self._speeds.append((acknowledged - records) / (elapsed - seconds))
-            self._before = (elapsed, acknowledged)
-        if self._clock() >= self._measure_from:
-            self._measure()
-
-    def _measure(self) -> None:
-        began = self._clock()
-        latencies = self._run.ledger.latencies()
-        if len(latencies):
-            p50, p95 = np.percentile(latencies * 1000, [50, 95])
-            self.latency = (float(p50), float(p95))
-        # Of millions of records the percentiles take so long that they would slow down what they measure.
-        took = self._clock() - began
-        self._measure_from = began + took / _SHARE
-
-
-def show_of(cluster: Cluster, run: Run, experiment: Experiment, began: float) -> Show:
+def show_of(cluster: Cluster, applications: Applications, run: Run, experiment: Experiment, began: float) -> Show:
     """Return what shows a run: a live table where standard error is a terminal, else plain lines."""
     if sys.stderr.isatty():
-        return LiveTable(cluster, run, experiment, began)
+        return LiveTable(cluster, applications, run, experiment, began)
     return PlainLines(run, experiment, began)

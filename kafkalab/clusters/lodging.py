@@ -68,7 +68,7 @@ class Lodging:
 
     def note(self, topic: str) -> None:
         """Remember a topic that is about to be made: what is interrupted half-way may be there."""
-        if self.prefix:
+        if self.prefix and topic not in self._topics:
             self._topics.append(topic)
 
     def clear(self, admin: PatientAdmin) -> list[str]:
@@ -88,7 +88,8 @@ class Lodging:
                 self._topics.remove(answer["name"])
         mine = [group["group_id"] for group in admin.list_groups() if group["group_id"].startswith(self.prefix)]
         for group, described in (admin.describe_groups(mine) if mine else {}).items():
-            # Static members (KIP-345) do not leave when they end, and a group with members is not deleted.
-            left = [MemberToRemove(group_instance_id=each["group_instance_id"]) for each in described["members"]]
+            # A static member (KIP-345) does not leave when it ends, nor does one that was killed; and a group with
+            # members is not deleted.
+            left = [MemberToRemove(each["member_id"], each["group_instance_id"]) for each in described["members"]]
             admin.remove_group_members(group, left)
             admin.delete_groups([group])

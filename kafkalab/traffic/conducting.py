@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from typing import Any
 
 from kafkalab.clusters import Cluster
 from kafkalab.errors import TrafficFailed
-from kafkalab.ledger import Ledger
+from kafkalab.ledger import Ledger, Session
 from kafkalab.traffic.asked import Asked, Observation
 from kafkalab.traffic.dealing import Dealer
+from kafkalab.traffic.frontier import Frontier
 from kafkalab.traffic.group import Ends, GroupRun
 from kafkalab.traffic.pacing import Pace
 from kafkalab.traffic.progress import Show, progress_bar
@@ -39,6 +41,7 @@ class Conductor:
         signals: to halt it.
         topics: in use.
         groups: of consumers.
+        frontier: how far all is settled.
         error: what went wrong; None for nothing.
         started: time.monotonic() seconds.
     """
@@ -47,6 +50,7 @@ class Conductor:
         self.signals = Signals(asked.deadline)
         self.topics = TopicsInUse(cluster, asked.topic_settings)
         self.groups: list[GroupRun] = []
+        self.frontier = Frontier([], deque(), list)
         self.error: BaseException | None = None
         self.started = self._ended = time.monotonic()
         self._running = False
@@ -55,6 +59,7 @@ class Conductor:
         self._ledger = ledger
         self._before = ledger.counts
         self._progress = progress
+        self._sessions: list[Session] = []
         self._senders: list[Sender] = []
         self._workers: list[Worker] = []
         self._quiet_since = self.started
@@ -97,12 +102,14 @@ class Conductor:
         config = self._cluster.client_config(asked.client)
         unpaced = asked.rate is None and asked.speed is None and asked.client == "confluent-kafka"
         settings = {**(AT_FULL_SPEED if unpaced else {}), **asked.producer_config}
-        return _SENDERS[asked.client](self._ledger.session(), self.signals, config, asked.acks, settings)
+        self._sessions.append(session := self._ledger.session())
+        return _SENDERS[asked.client](session, self.signals, config, asked.acks, settings)
 
     def _make_workers(self) -> list[Worker]:
         asked = self._asked
         pace = Pace(asked.rate, asked.speed)
         dealer = Dealer(asked.iterate(), asked.producers, pace, self.topics.name, CHUNK_SIZE)
+        self.frontier = Frontier(self._sessions, dealer.marks, lambda: self._ledger.topics)
         return [Worker(number, sender, dealer, self.signals) for number, sender in enumerate(self._senders)]
 
     # ---- meanwhile --------------------------------------------------------------------------------------------

@@ -11,10 +11,12 @@ from itertools import islice
 from zlib import crc32
 
 from kafkalab.simulation.source import Record
+from kafkalab.traffic.frontier import Mark
 from kafkalab.traffic.pacing import Pace
 
 __all__ = ["Chunk", "Dealer", "EndOfRecords"]
 
+_MOST_MARKS = 1000  # where nobody asks for them
 _MOST_WAITING = 8  # chunks that a slow producer may be behind before the others wait for it
 
 
@@ -66,6 +68,7 @@ class Dealer:
     Attributes:
         began: time.monotonic() seconds from which chunks are due: when the first were dealt, since the time that a
             source or a topic takes to be made must not be made up for by a burst.
+        marks: how far it was after each run of records that was dealt; the last thousand, for who takes them out.
     """
 
     def __init__(
@@ -77,6 +80,8 @@ class Dealer:
         self._size = size
         self._waiting: list[deque[Chunk]] = [deque() for _ in range(producers)]
         self._keyless = 0
+        self._counts = [0] * producers
+        self.marks: deque[Mark] = deque(maxlen=_MOST_MARKS)
         self.began: float | None = None
         self._lock = threading.Lock()
 
@@ -99,19 +104,21 @@ class Dealer:
         if not records:
             raise EndOfRecords
         for due, part in self._pace.runs([record.timestamp_ms for record in records]):
-            for waiting, dealt in self._dealt(records[part]):
-                waiting.append(Chunk.of(due, dealt, self._name))
+            for number, dealt in self._dealt(records[part]):
+                self._waiting[number].append(Chunk.of(due, dealt, self._name))
+                self._counts[number] += len(dealt)
+            self.marks.append(Mark(records[part][-1].timestamp_ms, tuple(self._counts)))
         if self.began is None:
             self.began = time.monotonic()
 
-    def _dealt(self, records: list[Record]) -> Iterator[tuple[deque[Chunk], list[Record]]]:
+    def _dealt(self, records: list[Record]) -> Iterator[tuple[int, list[Record]]]:
         if len(self._waiting) == 1:
-            yield self._waiting[0], records
+            yield 0, records
             return
         hands: list[list[Record]] = [[] for _ in self._waiting]
         for record in records:
             hands[self._producer_of(record)].append(record)
-        yield from ((waiting, hand) for waiting, hand in zip(self._waiting, hands, strict=True) if hand)
+        yield from ((number, hand) for number, hand in enumerate(hands) if hand)
 
     def _producer_of(self, record: Record) -> int:
         if record.key is None:

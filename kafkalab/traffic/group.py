@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
-import os
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -20,6 +15,7 @@ from kafkalab.clusters import Cluster
 from kafkalab.errors import InvalidArgument, TrafficFailed, WaitTimeout
 from kafkalab.ledger import Ledger
 from kafkalab.ledger.identity import HEADER
+from kafkalab.traffic.child import Child
 from kafkalab.waiting import wait_until
 
 __all__ = ["COMMITS", "Ends", "Group", "GroupRun", "members_frame"]
@@ -213,16 +209,17 @@ class _Member(threading.Thread):
         super().__init__(name=name, daemon=True)
         self.records = self.crashes = self.restarts = 0
         self.error = ""
-        self._settings = json.dumps({**settings, "member": name}).encode() + b"\n"
+        self._settings = {**settings, "member": name}
         self._done = done
         self._ending = ending
         self._restart_after = restart_after
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Child | None = None
         self._lock = threading.Lock()
 
     def run(self) -> None:
         while (process := self._spawn()) is not None:
-            self._pass_on(process)
+            for lines in process.heard():
+                self._take(lines)
             code = process.wait()
             if self._ending.is_set() or self.error:
                 return
@@ -234,35 +231,15 @@ class _Member(threading.Thread):
                 return
             self.restarts += 1
 
-    def _spawn(self) -> subprocess.Popen[bytes] | None:
+    def _spawn(self) -> Child | None:
         with self._lock:
             if self._ending.is_set():
                 return None
-            self._process = process = subprocess.Popen(
-                [sys.executable, "-m", "kafkalab.traffic.member", str(os.getpid())],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                start_new_session=True,  # Ctrl-C is the parent's
-            )
-            assert process.stdin is not None
-            with contextlib.suppress(BrokenPipeError):
-                process.stdin.write(self._settings)
-                process.stdin.flush()
-            return process
-
-    def _pass_on(self, process: subprocess.Popen[bytes]) -> None:
-        """Read identities, one a line, until the process ends; a line that was cut has had no effect."""
-        assert process.stdout is not None
-        rest = b""
-        with process.stdout:
-            while data := os.read(process.stdout.fileno(), 1 << 16):
-                *lines, rest = (rest + data).split(b"\n")
-                self._take(lines)
-        with contextlib.suppress(BrokenPipeError):
-            process.stdin.close()  # type: ignore[union-attr]
+            self._process = Child("kafkalab.traffic.member", self._settings)
+            return self._process
 
     def _take(self, lines: list[bytes]) -> None:
+        """Pass on the identities, one a line."""
         if lines and lines[-1].startswith(b"!"):
             self.error = lines.pop()[1:].decode(errors="replace")
         self.records += len(lines)
@@ -271,20 +248,13 @@ class _Member(threading.Thread):
     def crash(self) -> None:
         """Kill the process, if it lives."""
         with self._lock:
-            if self._process is not None and self._process.poll() is None:
+            if self._process is not None:
                 self._process.kill()
 
     def end(self) -> None:
-        """Let the process end by closing its standard input; kill it when it does not."""
+        """Let the process end; returns when it and this thread have ended."""
         with self._lock:
             process = self._process
-        if process is None:
-            return
-        with contextlib.suppress(BrokenPipeError, ValueError):
-            process.stdin.close()  # type: ignore[union-attr]
-        try:
-            process.wait(_END_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        self.join(_END_SECONDS)
+        if process is not None:
+            process.end()
+            self.join(_END_SECONDS)

@@ -1,26 +1,21 @@
-"""A member of a consumer group, as a process: ``python -m kafkalab.traffic.member PARENT``, PARENT its process id.
+"""A member of a consumer group, as a process: ``python -m kafkalab.traffic.member OWNER``, OWNER a process id.
 
-It is told what to do by one line of JSON on its standard input, and lives until that ends: whatever ends the parent
-closes the pipe. A child that the parent forked may hold the pipe open, so the parent's id is watched as well. Its
-effects are lines on its standard output, each the identity of one record.
+It lives as long as its owner, see :mod:`kafkalab.traffic.owner`. Its effects are lines on its standard output, each the
+identity of one record.
 """
 
 from __future__ import annotations
 
-import json
 import os
-import select
 import signal
-import sys
-import threading
 from collections.abc import Callable, Iterable
 from typing import Any
+
+from kafkalab.traffic.owner import CLOSE_SECONDS, Owner, serve, write
 
 __all__ = ["main", "process_batch"]
 
 _POLL_MS = 200
-_PARENT_CHECK_SECONDS = 0.5
-_CLOSE_SECONDS = 3.0
 _SESSION_MS = 6000  # the least that a broker allows by default
 
 
@@ -58,11 +53,6 @@ def _identities(records: Iterable[Any], header: str) -> list[bytes]:
     return [identity for identity in found if identity is not None]
 
 
-def _write(data: bytes) -> None:
-    while data:
-        data = data[os.write(1, data) :]
-
-
 def _consumer(settings: dict[str, Any]) -> Any:
     from kafka import KafkaConsumer
 
@@ -84,7 +74,7 @@ def _consumer(settings: dict[str, Any]) -> Any:
     )
 
 
-def _consume(settings: dict[str, Any], ending: threading.Event) -> None:
+def _consume(settings: dict[str, Any], owner: Owner) -> None:
     from kafka.errors import KafkaError
 
     consumer = _consumer(settings)
@@ -99,56 +89,19 @@ def _consume(settings: dict[str, Any], ending: threading.Event) -> None:
         except KafkaError:
             return  # a rebalance, or a broker that is gone: what is not committed is read again
 
-    while not ending.is_set():
+    while not owner.gone.is_set():
         batch = [record for records in consumer.poll(_POLL_MS).values() for record in records]
         if batch:
             identities = _identities(batch, settings["header"])
-            if process_batch(identities, settings["commit"], left, _write, store):
+            if process_batch(identities, settings["commit"], left, write, store):
                 os.kill(os.getpid(), signal.SIGKILL)
             left = left and left - len(identities)
-    consumer.close(timeout_ms=int(_CLOSE_SECONDS * 1000))
-
-
-def _read(parent: int, count: int) -> bytes:
-    """Return what the parent sends next; nothing where it closed the pipe or is gone."""
-    while os.getppid() == parent:
-        readable, _, _ = select.select([0], [], [], _PARENT_CHECK_SECONDS)
-        if readable:
-            return os.read(0, count)
-    return b""
-
-
-def _watch_parent(parent: int, ending: threading.Event) -> None:
-    while _read(parent, 4096):
-        pass
-    ending.set()
-    # The process ends in good order by itself; where that hangs, it ends all the same.
-    deadline = threading.Timer(_CLOSE_SECONDS + 1, os._exit, [1])
-    deadline.daemon = True
-    deadline.start()
-
-
-def _read_line(parent: int) -> bytes:
-    line = b""
-    while not line.endswith(b"\n"):
-        data = _read(parent, 1 << 16)
-        if not data:
-            sys.exit(0)
-        line += data
-    return line
+    consumer.close(timeout_ms=int(CLOSE_SECONDS * 1000))
 
 
 def main() -> None:
-    """Read the settings and consume until the parent ends it."""
-    parent = int(sys.argv[1])
-    settings = json.loads(_read_line(parent))
-    ending = threading.Event()
-    threading.Thread(target=_watch_parent, args=[parent, ending], daemon=True).start()
-    try:
-        _consume(settings, ending)
-    except Exception as error:  # noqa: BLE001 - told to the parent, who raises it
-        _write(f"!{type(error).__name__}: {error}\n".replace("\n", " ").strip().encode() + b"\n")
-        sys.exit(1)
+    """Read the settings and consume until the owner is gone."""
+    serve(_consume)
 
 
 if __name__ == "__main__":

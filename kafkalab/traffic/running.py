@@ -17,6 +17,7 @@ from kafkalab.ledger import Ledger
 from kafkalab.traffic import tables
 from kafkalab.traffic.asked import Asked, Observation
 from kafkalab.traffic.conducting import Conductor
+from kafkalab.traffic.frontier import Settled
 from kafkalab.traffic.group import members_frame
 
 __all__ = ["Run"]
@@ -66,6 +67,10 @@ class Run:
     def observe(self) -> Observation:
         """Return how it goes: elapsed seconds, records sent and acknowledged."""
         return self._conductor.observe()
+
+    def settled(self) -> Settled:
+        """Return how far all outcomes are known, as a simulated time and offsets; for one thread at a time."""
+        return self._conductor.frontier.look()
 
     def wait(self, timeout: float | None = None) -> Self:
         """Return this run when it has ended.

@@ -16,11 +16,14 @@ from typing import Any
 
 import pytest
 
+from benchmarks.soak.scenarios import fingerprints_in_memory
 from kafkalab import Cluster
+from kafkalab.apps import APPLICATIONS
 from kafkalab.clusters.ports import PortReservation
 from kafkalab.simulation import SOURCES
 from kafkalab.waiting import wait_until
 from tests.integration.conftest import END_SECONDS, START_SECONDS, Running, Start, left_in, run
+from tests.processes import words
 
 pytestmark = pytest.mark.integration
 
@@ -43,6 +46,10 @@ def told_by(done: subprocess.CompletedProcess[str], code: int = 0) -> Mapping[st
 
 def topics_of(cluster: Cluster) -> list[str]:
     return [name for name in cluster.topics()["topic"] if name.startswith("kafkalab-")]
+
+
+def groups_of(cluster: Cluster) -> list[str]:
+    return [name for name in cluster.groups()["group"] if name.startswith("kafkalab-")]
 
 
 def stored_in(cluster: Cluster, topic: str) -> int:
@@ -71,7 +78,19 @@ def test_each_scenario_is_clean_and_leaves_a_borrowed_cluster_as_it_was(
     assert 0 < sum(acknowledged) == told["verdict"]["acknowledged"] <= 600
     assert all(re.fullmatch(f"kafkalab-[0-9a-f]{{6}}-{name}", topic["name"]) for name, topic in told["topics"].items())
     assert told["latency"]["p50"] <= told["latency"]["p95"] <= told["latency"]["p99"]
-    assert topics_of(cluster) == []
+    decided_as_in_memory(told, scenario, 600)
+    assert topics_of(cluster) == groups_of(cluster) == []
+
+
+def decided_as_in_memory(told: Mapping[str, Any], scenario: str, records: int) -> None:
+    """Every application worked on every record once, and decided what follows from them."""
+    expected = fingerprints_in_memory(scenario, records) if scenario in APPLICATIONS else {}
+    assert {each["name"]: each["fingerprint"] for each in told["applications"]} == expected
+    assert [each["name"] for each in told["applications"] if not each["complete"]] == []
+    for each in told["applications"]:
+        assert each["records"] == each["stored"]
+        assert each["latency"]["p50"] <= each["latency"]["p95"] <= each["latency"]["p99"]
+    assert (told["processed_per_second"] or 0) > 0 or not expected
 
 
 def test_consumers_and_the_other_client(cluster: Cluster, environment: dict[str, str]) -> None:
@@ -80,8 +99,17 @@ def test_consumers_and_the_other_client(cluster: Cluster, environment: dict[str,
     told = told_by(run("run", "shop", *wishes, "--bootstrap-servers", servers, "--json", env=environment))
     assert told["verdict"]["unprocessed"] == told["verdict"]["processed_twice"] == 0
     assert sum(member["records"] for member in told["consumers"]) == 2000
-    assert topics_of(cluster) == []
-    assert [name for name in cluster.groups()["group"] if name.startswith("kafkalab-")] == []
+    assert topics_of(cluster) == groups_of(cluster) == []
+
+
+def test_without_acknowledgements_the_applications_have_all_that_is_stored(
+    cluster: Cluster, environment: dict[str, str]
+) -> None:
+    wishes = ("--acks", "0", "--producers", "2", "--client", "confluent-kafka", "--records", "2000", "--rate", "max")
+    servers = cluster.bootstrap_servers
+    told = told_by(run("run", "social", *wishes, "--bootstrap-servers", servers, "--json", env=environment))
+    assert [each["complete"] for each in told["applications"]] == [True] * 3
+    assert told["verdict"]["acknowledged"] == 0 < told["verdict"]["stored"]
 
 
 def test_a_topic_that_is_deleted_meanwhile_ends_the_run_with_a_verdict(cluster: Cluster, start: Start) -> None:
@@ -107,17 +135,32 @@ def test_a_cluster_that_is_down_is_one_line(environment: dict[str, str]) -> None
     assert line.startswith(f"kafkalab: no Kafka broker answered at 127.0.0.1:{port}")
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(("number", "wish"), [(signal.SIGINT, "--applications"), (signal.SIGTERM, "--no-applications")])
 def test_stopped_in_the_middle_it_prints_the_verdict_on_what_was_sent(
-    cluster: Cluster, start: Start, number: signal.Signals
+    cluster: Cluster, start: Start, number: signal.Signals, wish: str
 ) -> None:
-    running = start("run", "stocks", *ENDLESS, "--json", "--bootstrap-servers", cluster.bootstrap_servers)
+    running = start("run", "stocks", *ENDLESS, wish, "--json", "--bootstrap-servers", cluster.bootstrap_servers)
     wait_until(lambda: stored_in(cluster, "stock-prices") > 20, what="records", timeout=START_SECONDS)
     assert running.end(number) == 128 + number
     told = json.loads(running.out.read_text())
     assert (told["interrupted"], told["clean"]) == (True, True)
     assert 0 < told["verdict"]["acknowledged"] <= told["verdict"]["stored"] <= told["verdict"]["sent"] < 1_000_000
-    assert topics_of(cluster) == []
+    decided_as_in_memory(told, "stocks" if wish == "--applications" else "none", told["verdict"]["stored"])
+    assert topics_of(cluster) == groups_of(cluster) == []
+
+
+def test_an_application_that_is_killed_ends_the_run_with_a_verdict(cluster: Cluster, start: Start) -> None:
+    running = start("run", "stocks", *ENDLESS, "--bootstrap-servers", cluster.bootstrap_servers)
+    wait_until(lambda: stored_in(cluster, "stock-prices") > 20, what="records", timeout=START_SECONDS)
+    next(process for process in running.family() if "kafkalab.apps.member" in words(process)).kill()
+    assert running.process.wait(START_SECONDS) == 1
+    said, told = running.err.read_text(), running.out.read_text()
+    assert re.search(r"^kafkalab: application '[a-z-]+' ended by itself: SIGKILL\. ", said, re.MULTILINE)
+    assert "Traceback" not in said
+    assert ": broken off after" in told
+    assert re.search(r"^[a-z-]+ has worked on \d+ records; stored in its topics: not known\.$", told, re.MULTILINE)
+    assert re.search(r"^Clean: ", told, re.MULTILINE)
+    assert topics_of(cluster) == groups_of(cluster) == []
 
 
 # ---- on a cluster of its own ---------------------------------------------------------------------
@@ -139,6 +182,7 @@ def test_a_killed_leader_loses_nothing(environment: dict[str, str], temporary: P
     # On a busy machine some outcomes stay unknown, and with them whether each partition has taken a record again.
     assert (firing["recovered_after"] or 0) > 0 or told["verdict"]["unknown"]
     assert (told["clean"], told["verdict"]["stored"], told["verdict"]["lost"]) == (True, 4000, 0)
+    decided_as_in_memory(told, "stocks", 4000)
     for what in ("[23] leads stock-prices-0 now", "1 is back in the cluster", "1 has fetched what it missed"):
         assert re.search(rf"^ +\d+\.\d\d s  broker {what}", done.stderr, re.MULTILINE)
     assert left_in(temporary) == []
@@ -161,6 +205,8 @@ def test_on_a_terminal_the_table_shows_the_dead_broker_while_it_is_dead(environm
         assert expected in told
     assert re.search("To come: kill leader of stock-prices-0 when 1,200 are acknowledged, undone 4 s later", tables[0])
     assert "broker 1 has fetched what it missed" in tables[-1]
+    reader = re.compile(r"^([a-z-]+) {2,}[\d,]+ +[\d,]+ +[1-9][\d,]*( +[\d,]+ ms){3}", re.MULTILINE)
+    assert [found[0] for found in reader.findall(tables[-1])] == ["analyst", "trading-algorithm", "decisions"]
 
 
 def on_terminal(*arguments: str, env: Mapping[str, str]) -> tuple[int, str, str]:
@@ -190,6 +236,7 @@ def test_in_words_the_verdict_comes_last(environment: dict[str, str], temporary:
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("500 records of city: as fast as it goes, kafka-python, acks=all: done after ")
     assert "\nClean: nothing lost, duplicated, reordered or changed.\n  sent          500\n" in done.stdout
+    assert re.search(r"^delivery-monitor +500 +\d+ +[0-9a-f]{12}( +[\d,.]+ ms){3}$", done.stdout, re.MULTILINE)
     assert "\x1b" not in done.stdout
     assert left_in(temporary) == []
 

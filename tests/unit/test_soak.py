@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from benchmarks.histories import Plan, make_history
-from benchmarks.soak import generated, ten_million
+from benchmarks.soak import generated, scenarios, ten_million
 from benchmarks.soak.faulty_traffic import numbered
 from benchmarks.soak.outcome import faults_of
+from kafkalab.apps import APPLICATIONS
 from kafkalab.ledger import Ledger, Verdict
 
 COUNTS: dict[str, Any] = dict.fromkeys(Ledger().verify(ten_million._Log([], [])).counts, 0)
@@ -70,6 +71,38 @@ def test_it_runs_in_a_process_of_its_own(monkeypatch: pytest.MonkeyPatch) -> Non
     assert (outcome.verdict, shares[-1]) == ("passed", 1.0)
     monkeypatch.setattr(ten_million, "_QUICK_RECORDS", "many")
     assert ten_million.SOAK.run(True, shares.append).detail == "the measuring process ended with exit code 1"
+
+
+# ---- scenarios ----------------------------------------------------------------------------------------------
+
+ANALYST = {"name": "analyst", "fingerprint": "aa", "complete": True, "records": 5, "stored": 5}
+TOLD = {"clean": True, "verdict": {"lost": 1}, "error": None, "faults": [{"error": None}], "applications": [ANALYST]}
+
+
+@pytest.mark.parametrize(
+    ("change", "wrong"),
+    [
+        ({}, None),
+        ({"clean": False}, "not clean: {'lost': 1}"),
+        ({"error": "a topic is gone."}, "a topic is gone."),
+        ({"faults": []}, "no leader was killed"),
+        ({"faults": [{"error": "there is none"}]}, "no leader was killed"),
+        ({"applications": []}, "an application is missing"),
+        ({"applications": [{**ANALYST, "complete": False, "records": 4}]}, "analyst has worked on 4 of 5 records"),
+        ({"applications": [{**ANALYST, "fingerprint": "bb"}]}, "analyst decided bb, and aa in memory"),
+    ],
+)
+def test_whatever_is_wrong_with_a_scenario_is_told(change: dict[str, Any], wrong: str | None) -> None:
+    assert scenarios.wrong_with({**TOLD, **change}, {"analyst": "aa"}) == ([] if wrong is None else [wrong])
+
+
+def test_in_memory_the_batches_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = scenarios.fingerprints_in_memory("stocks", 3000)
+    assert list(whole) == list(APPLICATIONS["stocks"])
+    assert len(set(whole.values())) == 3
+    monkeypatch.setattr(scenarios, "_BATCH", 7)
+    assert scenarios.fingerprints_in_memory("stocks", 3000) == whole
+    assert scenarios.fingerprints_in_memory("stocks", 2999) != whole
 
 
 # ---- traffic under faults -----------------------------------------------------------------------------------

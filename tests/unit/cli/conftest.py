@@ -29,6 +29,7 @@ def make_experiment(**wishes: Any) -> Experiment:
         "producers": 1,
         "acks": "all",
         "consumers": 0,
+        "applications": True,
         "seed": 0,
         "brokers": None,
         "fault": "none",

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from kafkalab.cli.chronicle import Entry
 from kafkalab.cli.drawing import Frame, draw, sparkline
+from kafkalab.cli.meters import Reader
 from kafkalab.observe.looking import NodeSeen, PartitionSeen
 
 PARTITIONS = [
@@ -53,6 +54,16 @@ def test_what_is_old_is_called_old() -> None:
     assert not [line for line in drawn(fresh) if "answered" in line]
     old = drawn(replace(fresh, seen_ago=2.6))
     assert old[-1] == "Leaders and replicas are those seen 3 s ago: no broker has answered since."
+
+
+def test_applications_with_their_lag_and_latency() -> None:
+    readers = [Reader("analyst", 1999.6, 12, 4303, (12.4, 30.0, 1834.0)), Reader("decisions", 0.0, 0, 0, None)]
+    lines = drawn(replace(FIRST, readers=readers))
+    assert [re.split("  +", line) for line in lines[-3:]] == [
+        ["application", "records/s", "lag", "decisions", "p50", "p95", "p99"],
+        ["analyst", "2,000", "12", "4,303", "12 ms", "30 ms", "1,834 ms"],
+        ["decisions", "0", "0", "0"],
+    ]
 
 
 def test_a_partition_without_a_leader() -> None:

@@ -71,3 +71,16 @@ def test_it_says_what_it_is() -> None:
     fast = make_experiment(rate=math.inf, producers=4, acks="1", client="confluent-kafka")
     assert str(fast) == "1,000 records of stocks by 4 producers: as fast as it goes, confluent-kafka, acks=1"
     assert "60 simulated seconds a second" in str(make_experiment(speed=60.0))
+
+
+def test_who_reads() -> None:
+    assert list(make_experiment().readers) == ["analyst", "trading-algorithm", "decisions"]
+    assert not make_experiment(applications=False).readers
+    assert not make_experiment(scenario="shop").readers
+
+
+def test_several_producers_race() -> None:
+    assert make_experiment().ordered
+    assert not make_experiment(producers=2).ordered
+    # Nothing is ever acknowledged that could tell how far they are.
+    assert make_experiment(producers=2, acks="0").ordered

@@ -1,14 +1,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+import numpy as np
 import pytest
 
+from kafkalab.apps.figures import Figures
 from kafkalab.cli.outcome import Outcome
 from kafkalab.faults import Observation
 from kafkalab.ledger import Ledger, PartitionBounds, Reading, StoredBatch
+from kafkalab.ledger.book import checksums
 from tests.unit.cli.conftest import make_experiment, make_firing, make_ledger, make_run
 
 
@@ -121,3 +125,81 @@ def test_duplicates_after_a_restart_are_explained() -> None:
     without = outcome(ledger)
     without = replace(without, verdict=replace(without.verdict, duplicated=9))
     assert not any("producer.id" in line for line in without.lines())
+
+
+# ---- applications ------------------------------------------------------------------------------------------------
+
+LATENCY = {"p50_ms": 12.34, "p95_ms": 30.0, "p99_ms": 1834.0, "max_ms": 2000.0}
+ANALYST = Figures(
+    "analyst", "anna-analyst", read=10, processed=10, stored=10, decisions={"Candle": 3}, fingerprint="834a58fa7679",
+    latency=LATENCY, finished=True, last_at=112.0,
+)  # fmt: skip
+WAITING = Figures(
+    "decisions", "anna-decisions", read=10, processed=4, stored=10, fingerprint="0" * 12,
+    latency=dict.fromkeys(LATENCY, float("nan")), finished=True, last_at=104.0,
+)  # fmt: skip
+
+
+@dataclass
+class Whole(Emptied):
+    """A log that has what :func:`make_ledger` sent."""
+
+    ledger: Ledger = field(default_factory=make_ledger)
+    bounds: Mapping[tuple[str, int], PartitionBounds] = field(
+        default_factory=lambda: {("stock-prices", 0): PartitionBounds(0, 10, reached=True, compacts=False)}
+    )
+
+    def __iter__(self) -> Iterator[StoredBatch]:  # type: ignore[override]
+        (session,) = self.ledger._account.sessions
+        identities: list[bytes | None] = [b"%08x-%012d" % (session.number, number) for number in range(10)]
+        sums = checksums([b"k"] * 10), checksums([b"v"] * 10)
+        yield StoredBatch("stock-prices", 0, np.arange(10), identities, *sums)
+
+
+def whole(*applications: Figures) -> Outcome:
+    log, experiment = Whole(), make_experiment()
+    verdict = log.ledger.verify(log)
+    assert verdict.clean, verdict
+    return Outcome(experiment, make_run(experiment, log.ledger), verdict, 100.0, applications)
+
+
+def test_a_run_is_good_when_all_applications_did_all() -> None:
+    assert whole().good
+    assert whole(ANALYST).good
+    for worse in (replace(ANALYST, processed=9), replace(ANALYST, stored=None), replace(ANALYST, finished=False)):
+        assert not whole(ANALYST, worse).good
+    assert not replace(outcome(make_ledger()), applications=[ANALYST]).good  # all is lost
+
+
+def test_the_speed_through_all_applications() -> None:
+    assert whole().processed_per_second is None
+    assert whole(ANALYST, replace(ANALYST, last_at=120.0)).processed_per_second == pytest.approx(10 / 20)
+    assert whole(ANALYST, replace(ANALYST, finished=False)).processed_per_second is None
+
+
+def test_applications_in_words() -> None:
+    lines = list(whole(ANALYST, WAITING).lines())
+    first = lines.index(next(line for line in lines if line.startswith("application ")))
+    assert [re.split("  +", line) for line in lines[first : first + 3]] == [
+        ["application", "records", "decisions", "fingerprint", "p50", "p95", "p99"],
+        ["analyst", "10", "3", "834a58fa7679", "12.3 ms", "30.0 ms", "1,834.0 ms"],
+        ["decisions", "4", "0", "000000000000", ""],
+    ]
+    assert lines[first + 3 : first + 6] == [
+        "1 records/s from the first send until the last application had worked on all of them.",
+        "decisions has worked on 4 records; stored in its topics: 10.",
+        "",
+    ]
+    unknown = list(whole(replace(WAITING, stored=None)).lines())
+    assert "decisions has worked on 4 records; stored in its topics: not known." in unknown
+
+
+def test_applications_for_programs() -> None:
+    analyst, waiting = json.loads(json.dumps(whole(ANALYST, WAITING).as_dict(), allow_nan=False))["applications"]
+    assert analyst["latency"] == {"p50": 12.34, "p95": 30.0, "p99": 1834.0, "max": 2000.0}
+    assert analyst["kinds"] == {"Candle": 3}
+    assert [(each["records"], each["stored"], each["complete"]) for each in (analyst, waiting)] == [
+        (10, 10, True),
+        (4, 10, False),
+    ]
+    assert waiting["latency"] == dict.fromkeys(analyst["latency"])

@@ -7,6 +7,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from kafkalab.apps import APPLICATIONS
 from kafkalab.cli import group, main
 from kafkalab.cli.run import command
 from kafkalab.simulation import SOURCES
@@ -57,9 +58,12 @@ def test_what_cannot_be_right_is_refused_before_anything_starts(
 def test_the_list_has_a_line_for_each_scenario(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["run", "--list"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines] == list(SOURCES)
-    for line, source in zip(lines, SOURCES.values(), strict=True):
+    named = [line for line in lines if not line.startswith(" ")]
+    assert [line.split()[0] for line in named] == list(SOURCES)
+    for line, source in zip(named, SOURCES.values(), strict=True):
         assert line.endswith(f": {', '.join(source.topics)}")
+    assert lines[1].split() == ["read", "by", "analyst,", "trading-algorithm,", "decisions"]
+    assert len(lines) == len(SOURCES) + len(APPLICATIONS)
 
 
 def test_the_list_as_json(capsys: pytest.CaptureFixture[str]) -> None:
@@ -69,6 +73,9 @@ def test_the_list_as_json(capsys: pytest.CaptureFixture[str]) -> None:
         name: list(source.topics) for name, source in SOURCES.items()
     }
     assert all(each["about"] for each in told.values())
+    assert {name: each["applications"] for name, each in told.items() if each["applications"]} == {
+        name: list(applications) for name, applications in APPLICATIONS.items()
+    }
 
 
 def test_help_names_every_scenario_and_every_fault() -> None:

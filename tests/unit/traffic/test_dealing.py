@@ -8,6 +8,7 @@ import pytest
 
 from kafkalab.simulation.source import Record
 from kafkalab.traffic.dealing import Chunk, Dealer, EndOfRecords
+from kafkalab.traffic.frontier import Mark
 from kafkalab.traffic.pacing import Pace
 
 
@@ -106,3 +107,21 @@ def test_a_source_is_read_by_one_thread_at_a_time() -> None:
     for thread in threads:
         thread.join()
     assert sum(counts) == 20_000
+
+
+@pytest.mark.parametrize("rate", [None, 100.0])
+def test_marks_say_how_much_was_dealt_by_when(rate: float | None) -> None:
+    one = dealer(records(25), rate=rate)
+    taken(one, 1)
+    step = 2 if rate else 10  # a tick's, or a chunk's
+    assert list(one.marks) == [Mark(n - 1, (n,)) for n in (*range(step, 25, step), 25)]
+    several = dealer(records(400, keys=23), 4, rate=rate)
+    hands = taken(several, 4)
+    assert several.marks[-1] == Mark(399, tuple(sum(map(len, chunks)) for chunks in hands))
+    assert all(sum(mark.counts) == mark.time_ms + 1 for mark in several.marks)
+
+
+def test_marks_that_nobody_takes_are_forgotten() -> None:
+    source = dealer(records(3000), size=1)
+    taken(source, 1)
+    assert (len(source.marks), source.marks[-1]) == (1000, Mark(2999, (3000,)))
