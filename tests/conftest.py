@@ -19,6 +19,7 @@ from typing import Any, NoReturn
 import hypothesis
 import psutil
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from kafkalab.errors import WaitTimeout
 from kafkalab.waiting import wait_until
@@ -115,6 +116,18 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
     report = yield
     _forbid_skip(report)
     return report
+
+
+class _DockerOnOneWorker(LoadScopeScheduling):  # type: ignore[misc]
+    """A worker for each module as ever, but one for all that needs a container engine: there should be one engine."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "docker" if "docker" in nodeid else str(super()._split_scope(nodeid))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling | None:
+    """Where modules are dealt out to workers, keep the tests of one container engine together."""
+    return _DockerOnOneWorker(config, log) if config.getoption("dist") == "loadscope" else None
 
 
 def _forbid_skip(report: Any) -> None:

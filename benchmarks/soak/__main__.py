@@ -12,6 +12,7 @@ from rich.table import Table
 
 from benchmarks.soak import (
     agreement,
+    docker,
     full_load,
     generated,
     kills,
@@ -41,6 +42,10 @@ SOAKS: tuple[Soak, ...] = (
     ten_million.SOAK,
     lessons.SOAK,
     seat.SOAK,
+    docker.FAULTS,
+    docker.LEAKS,
+    docker.LESSONS,
+    docker.STARTS,
 )
 
 

@@ -32,7 +32,7 @@ __all__ = ["Cluster"]
 BACKEND_VARIABLE = "KAFKALAB_BACKEND"
 SERVERS_VARIABLE = "KAFKALAB_BOOTSTRAP_SERVERS"
 PREFIX_VARIABLE = "KAFKALAB_PREFIX"
-_BACKENDS = ("local", "external")
+_BACKENDS = ("local", "docker", "external")
 _START_SECONDS = 60.0
 _START_SECONDS_PER_NODE = 5.0
 _CONNECT_SECONDS = 10.0
@@ -54,10 +54,11 @@ class Cluster(Clients, Snapshots):
             (SCRAM-SHA-512), on the listener for clients; :meth:`client_config` holds what they need.
         proxied: put a proxy in front of every listener, so that a broker's network can be cut (``isolate``) and
             slowed (``slow``).
-        backend: ``"local"``, or ``"external"`` to borrow what the environment names: ``KAFKALAB_BOOTSTRAP_SERVERS``,
-            the variables of :data:`kafkalab.clusters.access.VARIABLES`, and ``KAFKALAB_PREFIX`` (by default a fresh
-            one); see :meth:`connect`. By default ``KAFKALAB_BACKEND``, else external where there is such an address,
-            else local.
+        backend: ``"local"`` for processes; ``"docker"`` for containers of the image that ``KAFKALAB_IMAGE`` names, by
+            default the official one; or ``"external"`` to borrow what the environment names:
+            ``KAFKALAB_BOOTSTRAP_SERVERS``, the variables of :data:`kafkalab.clusters.access.VARIABLES`, and
+            ``KAFKALAB_PREFIX`` (by default a fresh one); see :meth:`connect`. By default ``KAFKALAB_BACKEND``, else
+            external where there is such an address, else local.
 
     Raises:
         InvalidArgument: a value that cannot be right; nothing was started.
@@ -148,6 +149,7 @@ class Cluster(Clients, Snapshots):
             NotEnoughMemory: the brokers would not fit.
             PortInUse: the port asked for is taken.
             WaitTimeout: the brokers were not ready in time.
+            EngineProblem: the container engine, or the image, is not to be had.
             EnvironmentProblem: Java or Kafka is missing and cannot be had.
         """
         if self._was_stopped:
@@ -159,7 +161,7 @@ class Cluster(Clients, Snapshots):
             return self
         nodes = len(self._spec.nodes)
         check_fits(nodes)
-        self._running = LocalBackend(self._spec, prepared_startup(), archive=self._archive)
+        self._running = self._own_backend()
         try:
             self._running.start(timeout or _START_SECONDS + nodes * _START_SECONDS_PER_NODE)
             if self._archive:
@@ -168,6 +170,14 @@ class Cluster(Clients, Snapshots):
             self.stop()
             raise
         return self
+
+    def _own_backend(self) -> Backend:
+        if self._kind == "docker":
+            # Imported only here: who uses no containers should not wait for their library.
+            from kafkalab.clusters.backends.docker import DockerBackend
+
+            return DockerBackend(self._spec, archive=self._archive)
+        return LocalBackend(self._spec, prepared_startup(), archive=self._archive)
 
     def stop(self) -> None:
         """End all nodes and remove their files; returns when that is done. May be called again."""

@@ -48,14 +48,14 @@ class Network:
         )
 
     def add(self, node_id: int, address: NodeAddress) -> None:
-        """Put the proxy in front of a node's listeners."""
+        """Put the proxy in front of those of a node's listeners that have a port behind them."""
         behind = address.bound
         ports = [
             (CLIENTS, address.client_port, behind.client_port),
             (PEERS, address.internal_port, behind.internal_port),
             (PEERS, address.controller_port, behind.controller_port),
         ]
-        self.routes += [Route(node_id, whom, port, bound) for whom, port, bound in ports if port]
+        self.routes += [Route(node_id, whom, port, bound) for whom, port, bound in ports if port != bound]
 
     def started(self, node_id: int, pid: int) -> None:
         """Tell which process a node is now, so that its connections are known for its own."""

@@ -19,7 +19,7 @@ from kafkalab.waiting import wait_until
 
 __all__ = ["SupervisedProcesses", "is_frozen"]
 
-_END_SECONDS = 10.0
+_END_SECONDS = 60.0  # as long as a last command may take
 
 
 class SupervisedProcesses:
@@ -49,6 +49,10 @@ class SupervisedProcesses:
         """Start ``argv`` under ``name``; its output is appended to ``log``. Returns its process id."""
         pid: int = self._ask("spawn", name=name, argv=argv, cwd=str(cwd), log=str(log))
         return pid
+
+    def at_the_end(self, argv: list[str]) -> None:
+        """Run a command when the processes have been ended and the folder is still there, whatever ends this one."""
+        self._ask("last", argv=argv)
 
     def signal(self, name: str, number: signal.Signals) -> bool:
         """Send a signal; False where the process has ended already."""

@@ -12,6 +12,7 @@ from functools import cache
 from importlib import resources
 from pathlib import Path
 
+from kafkalab.clusters.ports import LOOPBACK
 from kafkalab.clusters.security import Security
 from kafkalab.clusters.spec import ClusterSpec, NodeSpec
 from kafkalab.errors import InvalidArgument
@@ -38,13 +39,14 @@ _OWN = frozenset(
 )
 # Kafka composes these names at run time, so no list can hold them.
 _OPEN_PREFIXES = ("listener.name.",)
+_HARNESS = "HARNESS"
 # The authorizer reads these by itself (org.apache.kafka.metadata.authorizer.StandardAuthorizer).
 _OF_THE_AUTHORIZER = frozenset({"super.users", "allow.everyone.if.no.acl.found"})
 
 
 @dataclass(frozen=True)
 class NodeAddress:
-    """Where one node is reached on loopback; a port is 0 where it is not.
+    """Where one node is reached; a port is 0 where it is not.
 
     Attributes:
         client_port: for clients; on an ordinary cluster for brokers as well.
@@ -52,12 +54,16 @@ class NodeAddress:
         internal_port: for brokers and the harness, where clients have a listener of their own: they need TLS and a
             password, or their network can be cut apart from that of the brokers.
         behind: where the node itself listens, if the ports above are a proxy's.
+        harness_port: for the harness, where it cannot reach the internal port and has no right to the clients'.
+        peer_host: the name by which the other nodes reach it; clients and the harness reach it on loopback.
     """
 
     client_port: int
     controller_port: int
     internal_port: int = 0
     behind: NodeAddress | None = None
+    harness_port: int = 0
+    peer_host: str = LOOPBACK
 
     @property
     def bound(self) -> NodeAddress:
@@ -66,8 +72,8 @@ class NodeAddress:
 
     @property
     def plain_port(self) -> int:
-        """The port that takes plain connections."""
-        return self.internal_port or self.client_port
+        """The port that takes plain connections from this machine."""
+        return self.harness_port or self.internal_port or self.client_port
 
 
 def node_properties(
@@ -104,14 +110,20 @@ def _identity(
 ) -> dict[str, str]:
     address = addresses[node.id]
     plain, internal = _plain_names(generation)
-    protocols = {plain: "PLAINTEXT", "SASL_SSL": "SASL_SSL", internal: "PLAINTEXT", "CONTROLLER": "PLAINTEXT"}
-    voters = [f"{n.id}@127.0.0.1:{addresses[n.id].controller_port}" for n in spec.nodes if n.is_voter]
+    plain_protocols = dict.fromkeys((plain, internal, _HARNESS, "CONTROLLER"), "PLAINTEXT")
+    protocols = {**plain_protocols, "SASL_SSL": "SASL_SSL"}
+    voters = [f"{n.id}@{addresses[n.id].peer_host}:{addresses[n.id].controller_port}" for n in spec.nodes if n.is_voter]
+    # Loopback only: nothing of a learner's cluster is reachable from outside. In a container "everywhere" is its own
+    # network, of which no more is published than clients need, on loopback again.
+    everywhere = LOOPBACK if address.peer_host == LOOPBACK else "0.0.0.0"  # noqa: S104
+    bound = _listeners(spec, address.bound, generation, everywhere, everywhere)
+    advertised = _listeners(spec, address, generation, LOOPBACK, address.peer_host)
     return {
         "node.id": str(node.id),
         "process.roles": ",".join(node.roles),
-        "listeners": _listeners(spec, address.bound, generation),
-        **({"advertised.listeners": _listeners(spec, address, generation)} if address.behind else {}),
-        "inter.broker.listener.name": internal if spec.security or spec.proxied else plain,
+        "listeners": bound,
+        **({"advertised.listeners": advertised} if advertised != bound else {}),
+        "inter.broker.listener.name": internal if any(each.internal_port for each in addresses.values()) else plain,
         "listener.security.protocol.map": ",".join(f"{name}:{protocol}" for name, protocol in protocols.items()),
         "controller.listener.names": "CONTROLLER",
         "controller.quorum.voters": ",".join(voters),
@@ -129,15 +141,16 @@ def _plain_names(generation: int) -> tuple[str, str]:
     return f"PLAINTEXT{suffix}", f"INTERNAL{suffix}"
 
 
-def _listeners(spec: ClusterSpec, address: NodeAddress, generation: int) -> str:
+def _listeners(spec: ClusterSpec, address: NodeAddress, generation: int, outside: str, inside: str) -> str:
     plain, internal = _plain_names(generation)
-    ports = {
-        "SASL_SSL" if spec.security else plain: address.client_port,
-        internal: address.internal_port,
-        "CONTROLLER": address.controller_port,
+    # By port: the harness may go to the clients' listener.
+    listeners = {
+        address.harness_port: f"{_HARNESS}://{outside}",
+        address.client_port: f"{'SASL_SSL' if spec.security else plain}://{outside}",
+        address.internal_port: f"{internal}://{inside}",
+        address.controller_port: f"CONTROLLER://{inside}",
     }
-    # Loopback only: nothing of a learner's cluster is reachable from outside.
-    return ",".join(f"{name}://127.0.0.1:{port}" for name, port in ports.items() if port)
+    return ",".join(f"{listener}:{port}" for port, listener in listeners.items() if port)
 
 
 def _small_cluster(spec: ClusterSpec) -> dict[str, str]:

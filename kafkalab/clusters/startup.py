@@ -20,9 +20,19 @@ from kafkalab.clusters.java import Java
 from kafkalab.clusters.spec import ClusterSpec
 from kafkalab.errors import EnvironmentProblem
 
-__all__ = ["CHECKPOINT_NAME", "LOG_CONFIG", "MAIN_CLASS", "Startup", "format_storage", "storage_template"]
+__all__ = [
+    "CHECKPOINT_NAME",
+    "LOG_CONFIG",
+    "LOG_CONFIG_NAME",
+    "MAIN_CLASS",
+    "SMALL_JVM",
+    "Startup",
+    "format_storage",
+    "storage_template",
+]
 
 MAIN_CLASS = "kafka.Kafka"
+LOG_CONFIG_NAME = "log4j2.properties"
 # log4j2, to standard output, in the pattern of Kafka's own configuration.
 LOG_CONFIG = """\
 rootLogger.level = INFO
@@ -37,7 +47,7 @@ _FORMAT_SECONDS = 120.0
 _FIRST_JAVA_WITH_AOT_CACHE = 25
 CHECKPOINT_NAME = "bootstrap.checkpoint"
 
-_SMALL_JVM = (
+SMALL_JVM = (
     "-Xmx256m",
     # The JVM would start with a 64th of the machine's memory, and on a large one never collect: 60 MB more in all.
     "-Xms48m",
@@ -73,7 +83,7 @@ class Startup:
     def aot_cache(self) -> Path:
         """Where the AOT cache of exactly this JVM, class path and these flags belongs; it may not be there yet."""
         release = self.java.home / "release"
-        parts = [str(self.java.executable), str(self.java.version), self.jars.class_path, *_SMALL_JVM]
+        parts = [str(self.java.executable), str(self.java.version), self.jars.class_path, *SMALL_JVM]
         parts.append(release.read_text(errors="replace") if release.exists() else "")
         return cache_dir() / "aot" / f"broker-{_digest(str(self.java.executable))}-{_digest(*parts)}.aot"
 
@@ -89,7 +99,7 @@ class Startup:
         cache = (f"-XX:AOTCache={self.aot_cache}",) if self.supports_aot and self.aot_cache.exists() else ()
         return [
             str(self.java.executable),
-            *_SMALL_JVM,
+            *SMALL_JVM,
             *cache,
             *flags,
             f"-Djava.io.tmpdir={folder / 'tmp'}",
@@ -131,7 +141,7 @@ def format_storage(startup: Startup, checkpoint: Path, *options: str) -> None:
         folder = Path(name)
         properties = folder / "server.properties"
         properties.write_text(_any_properties(folder))
-        command = [str(startup.java.executable), *_SMALL_JVM, "-cp", startup.jars.class_path, _FORMAT_CLASS]
+        command = [str(startup.java.executable), *SMALL_JVM, "-cp", startup.jars.class_path, _FORMAT_CLASS]
         command += ["format", "--cluster-id", "AAAAAAAAAAAAAAAAAAAAAA", "--config", str(properties), *options]
         done = subprocess.run(
             command, capture_output=True, text=True, errors="replace", timeout=_FORMAT_SECONDS, cwd=folder, check=False

@@ -30,6 +30,7 @@ __all__ = ["LOCK_NAME", "PREFIX", "Supervisor", "main", "remove_abandoned_folder
 PREFIX = "kafkalab-"
 LOCK_NAME = "supervisor.lock"
 _OWNER_CHECK_SECONDS = 0.5
+_LAST_SECONDS = 60.0
 _PR_SET_PDEATHSIG = 1
 
 
@@ -41,6 +42,7 @@ class Supervisor:
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self.folder = Path(tempfile.mkdtemp(prefix=PREFIX))
         self.lock = _lock(self.folder)
+        self.last: list[str] = []
 
     def do_folder(self) -> str:
         return str(self.folder)
@@ -58,6 +60,10 @@ class Supervisor:
             )
         self.processes[name] = process
         return process.pid
+
+    def do_last(self, argv: list[str]) -> None:
+        """Keep a command for the end, when the processes are gone and the folder is not."""
+        self.last = argv
 
     def do_signal(self, name: str, number: int) -> bool:
         """Send a signal; False where the process has ended already."""
@@ -95,11 +101,16 @@ class Supervisor:
                 _write_line(self.answer(line))
 
     def end(self) -> None:
-        """Kill what runs and remove the folder."""
+        """Kill what runs, run the last command, and remove the folder."""
         for process in self.processes.values():
             process.kill()  # SIGKILL also ends a process that SIGSTOP paused
         for process in self.processes.values():
             process.wait()
+        if self.last:
+            with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+                subprocess.run(
+                    self.last, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, timeout=_LAST_SECONDS, check=False
+                )
         shutil.rmtree(self.folder, ignore_errors=True)
 
 

@@ -8,14 +8,17 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import psutil
 import pytest
 
+from kafkalab.errors import EngineProblem
 from kafkalab.waiting import wait_until
+from tests.docker_engine import engine_environment
 
 START_SECONDS = 90.0
 END_SECONDS = 15.0
@@ -66,6 +69,17 @@ class Running:
 
 
 Start = Callable[..., Running]
+
+
+@pytest.fixture(scope="session")
+def engine(require: Callable[[str, str], NoReturn]) -> Iterator[None]:
+    """A container engine with an image."""
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(engine_environment())
+        except EngineProblem as problem:
+            require("docker", str(problem))
+        yield
 
 
 @pytest.fixture

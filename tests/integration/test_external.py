@@ -2,14 +2,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 from kafka import KafkaConsumer, KafkaProducer
 
 from kafkalab import Cluster
 from kafkalab.clusters.ports import PortReservation
-from kafkalab.errors import ClusterUnreachable, InvalidArgument, TopicExists, UnsupportedByBackend
+from kafkalab.errors import ClusterUnreachable, InvalidArgument, TopicExists
 
 pytestmark = pytest.mark.integration
 
@@ -63,22 +63,6 @@ def test_a_broker_that_its_owner_killed_is_seen(owner: Cluster, guest: Cluster) 
     guest.wait_for_isr(topic, 2)
     owner.broker(3).start()
     assert guest.broker(3).state == "running"
-
-
-def test_control_of_its_processes_is_refused(guest: Cluster) -> None:
-    refusals: list[Callable[[], object]] = [
-        guest.broker(1).kill,
-        guest.broker(1).stop,
-        guest.broker(1).pause,
-        guest.broker(1).logs,
-        guest.add_broker,
-        lambda: guest.folder,
-        lambda: guest.data_folder(1),
-    ]
-    for refused in refusals:
-        with pytest.raises(UnsupportedByBackend, match=r"this cluster is borrowed.* use a cluster of your own"):
-            refused()
-    assert guest.broker(1).state == "running"
 
 
 @pytest.mark.parametrize("servers", ["", "localhost", "a:b", "a:0", "a:1,,b:2", ":9092", 9092, None])

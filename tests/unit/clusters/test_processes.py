@@ -187,3 +187,18 @@ def _end_session(session: int) -> None:
                 process.kill()
         except (ProcessLookupError, psutil.NoSuchProcess):
             continue
+
+
+@pytest.mark.parametrize("ending", ["close", "kill -9"])
+def test_a_last_command_runs_when_the_processes_have_ended_and_the_folder_is_there(tmp_path: Path, ending: str) -> None:
+    said = tmp_path / "said"
+    look = "import os, sys; print(os.path.isdir(sys.argv[1]), file=open(sys.argv[2], 'w'))"
+    code = f"""
+import os, sys
+from kafkalab.clusters.processes import SupervisedProcesses
+processes = SupervisedProcesses()
+processes.at_the_end([sys.executable, "-c", {look!r}, str(processes.folder), {str(said)!r}])
+processes.close() if {ending!r} == "close" else os.kill(os.getpid(), 9)
+"""
+    subprocess.run([sys.executable, "-c", code], timeout=60, check=False)
+    assert wait_until(lambda: said.exists() and said.read_text(), what="the last command", timeout=10) == "True\n"

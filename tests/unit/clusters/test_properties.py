@@ -116,3 +116,26 @@ def test_behind_a_proxy_a_node_binds_one_port_and_advertises_another() -> None:
     assert properties["controller.quorum.voters"] == "1@127.0.0.1:20002"
     assert properties["inter.broker.listener.name"] == "INTERNAL"
     assert "advertised.listeners" not in _properties(ClusterSpec(1), 1)
+
+
+def test_a_node_in_a_network_of_its_own_has_a_name_for_its_peers_and_loopback_for_the_others() -> None:
+    spec = ClusterSpec(brokers=1, security="sasl-tls")
+    address = NodeAddress(20001, 20002, 20003, harness_port=20004, peer_host="node-1")
+    properties = node_properties(spec, spec.nodes[0], {1: address}, DATA)
+    assert address.plain_port == 20004
+    assert properties["listeners"] == (
+        "HARNESS://0.0.0.0:20004,SASL_SSL://0.0.0.0:20001,INTERNAL://0.0.0.0:20003,CONTROLLER://0.0.0.0:20002"
+    )
+    assert properties["advertised.listeners"] == (
+        "HARNESS://127.0.0.1:20004,SASL_SSL://127.0.0.1:20001,INTERNAL://node-1:20003,CONTROLLER://node-1:20002"
+    )
+    assert properties["controller.quorum.voters"] == "1@node-1:20002"
+    assert properties["inter.broker.listener.name"] == "INTERNAL"
+
+
+def test_the_harness_may_share_the_listener_of_the_clients() -> None:
+    spec = ClusterSpec(brokers=1)
+    address = NodeAddress(20001, 20002, 20003, harness_port=20001, peer_host="node-1")
+    assert node_properties(spec, spec.nodes[0], {1: address}, DATA)["listeners"] == (
+        "PLAINTEXT://0.0.0.0:20001,INTERNAL://0.0.0.0:20003,CONTROLLER://0.0.0.0:20002"
+    )

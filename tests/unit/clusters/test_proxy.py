@@ -309,7 +309,7 @@ def test_links_add_up_at_both_ends() -> None:
 def test_a_port_that_is_taken_is_an_error_that_names_it(nodes: Nodes, stack: ExitStack) -> None:
     (port,) = nodes.ports.take_free(1)
     stack.enter_context(socket.create_server((LOOPBACK, port)))
-    nodes.network.add(3, NodeAddress(port, 0, 0, NodeAddress(port, 0)))
+    nodes.network.add(3, NodeAddress(port, 0, 0, NodeAddress(1, 0)))
     with pytest.raises(BrokerFailed, match=rf"the cluster's proxy could not do it: .*{port}"):
         nodes.network.apply()
 

@@ -11,15 +11,14 @@ from confluent_kafka.admin import AdminClient
 from kafka import KafkaProducer
 
 from kafkalab import Cluster
-from kafkalab.clusters.security import check_security
-from kafkalab.errors import InvalidArgument
+from tests.integration.contract.conftest import Make
 
 pytestmark = pytest.mark.integration
 
 
 @pytest.fixture(scope="module")
-def cluster() -> Iterator[Cluster]:
-    with Cluster(brokers=3, security="sasl-tls") as running:
+def cluster(make: Make) -> Iterator[Cluster]:
+    with make(brokers=3, security="sasl-tls") as running:
         yield running
 
 
@@ -73,9 +72,3 @@ def test_the_harness_works_as_on_a_plain_cluster(cluster: Cluster) -> None:
 
 def test_key_and_password_are_not_for_others_to_read(cluster: Cluster) -> None:
     assert cluster.folder.stat().st_mode & 0o077 == 0
-
-
-def test_an_unknown_way_is_refused() -> None:
-    assert check_security(None) is None
-    with pytest.raises(InvalidArgument, match="security='tls' is not there: choose 'sasl-tls'"):
-        Cluster(security="tls")
