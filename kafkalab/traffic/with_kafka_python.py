@@ -75,12 +75,12 @@ class KafkaPythonSender(Sender):
         for sequence, (topic, value, key, headers, timestamp, identity) in enumerate(rows, first):
             arguments = (topic, value, key, [(HEADER, identity), *headers], None, timestamp)
             try:
-                future = send(*arguments)
-            except KafkaTimeoutError:  # it has no metadata of the topic
                 try:
+                    future = send(*arguments)
+                except KafkaTimeoutError:  # it has no metadata of the topic
                     future = self._send_later(arguments)
-                except (Halted, TrafficFailed) as trouble:
-                    return sequence - first, trouble
+            except (Halted, TrafficFailed) as trouble:
+                return sequence - first, trouble
             except KafkaError as error:
                 self._refused(sequence, error)
                 continue

@@ -23,6 +23,7 @@ from kafkalab.apps import Application, Received, as_frame
 from kafkalab.apps.stocks import Analyst, Candle, DecisionMaker, Signal, Trade, TradingAlgorithm
 from kafkalab.apps.stocks import on_paper, portfolio
 from kafkalab.courseware import check, hint, predict, progress, show, solution
+from kafkalab.errors import InvalidArgument
 from kafkalab.ledger import Ledger
 from kafkalab.observe.plots.stocks import candle_chart, journeys, latency_distribution, rate_and_lag
 from kafkalab.simulation import Stocks
@@ -92,6 +93,8 @@ def note(entry, stored):
 
 def play(records, speed):
     """Send each record from its origin when it is due; return when that began, once all is sent."""
+    if records[:1] != feed[ledger.counts.sent :][:1]:
+        raise InvalidArgument("these were sent already: restart the kernel, and run up to this cell.")
     began, first = monotonic(), records[0].timestamp_ms
     for record in records:
         clock.wait(max(0, began + (record.timestamp_ms - first) / 1000 / speed - monotonic()))
@@ -165,21 +168,19 @@ check("20.quotes", cluster, prices=topics["stock-prices"], quotes=quotes, book=b
 # In real life each reader is such a program. Here they are threads, so that you see all of them.
 
 # %%
-topics |= {name: cluster.create_topic(name, partitions=3)
-           for name in ("trading-signals", "portfolio-trades", "portfolio-alerts")}  # fmt: skip
-
 def member(group, *names):
     """Return a member of the group: it reads on where the group was, a new one from the beginning."""
     consumer = KafkaConsumer(
         *[topics[name] for name in names], **cluster.client_config(), **quick,
         group_id=cluster.name(group), auto_offset_reset="earliest", enable_auto_commit=False,
+        consumer_timeout_ms=30_000,  # a loop over it ends when nothing has come for so long
     )
     for topic in consumer.subscription():
         consumer.partitions_for_topic(topic)  # so that it knows its topics when it joins
     return consumer
 
 # %%
-names, HOUR = {topic: name for name, topic in topics.items()}, 3_600_000
+HOUR = 3_600_000
 
 def place(record):
     return record.topic, record.partition, record.offset
@@ -218,10 +219,11 @@ class Reader(Thread):
                     batch = [record for records in polled.values() for record in records]
                 self.closed.wait(self.seconds * len(batch))  # so long it thinks about them
                 self.outputs += publish(producer, self.application.process(map(received, batch)))
-                self.done_at = dict.fromkeys(map(place, batch), monotonic()) | self.done_at
+                done = dict.fromkeys(map(place, batch), monotonic())
                 if batch:
                     with suppress(RetriableError):
                         consumer.commit(to_commit(self.application))
+                self.done_at = done | self.done_at
             self.outputs += publish(producer, self.application.finish())
 
 # %%
@@ -236,8 +238,12 @@ def behind(reader):
 
 def caught_up(*readers):
     for each in readers:
-        wait_until(lambda: not behind(each), what=f"the end of {each.name}'s work", timeout=60)
+        what = f"the end of {each.name}'s work (records left)"
+        wait_until(lambda: behind(each), lambda left: not left, what=what, timeout=60)
 
+topics |= {name: cluster.create_topic(name, partitions=3)
+           for name in ("trading-signals", "portfolio-trades", "portfolio-alerts")}  # fmt: skip
+names = {topic: name for name, topic in topics.items()}
 analyst, algorithm = Reader("analyst", Analyst), Reader("trading-algorithm", TradingAlgorithm)
 decisions = Reader("decisions", DecisionMaker)
 for reader in (analyst, algorithm, decisions):
@@ -250,11 +256,12 @@ cluster.groups()
 # Orders have piled up overnight, and at 09:30 on Tuesday they come all at once. The trading algorithm is thorough: it
 # thinks about each record for five milliseconds, and so manages 200 a second.
 #
-# **Predict.** In the first minutes there are far more. Who has to wait for the algorithm?
+# **Predict.** In the first minutes there are far more. `decisions` gets its signals later, of course. Who else has to
+# wait for the algorithm?
 
 # %%
 choices = ("the exchanges", "the analyst", "nobody")
-guess = predict("Who has to wait?", choices=choices, guess=...)
+guess = predict("Who else has to wait?", choices=choices, guess=...)
 guess
 
 # %%
@@ -277,7 +284,7 @@ show(picture.figure, picture.alt)
 # Nobody. When the exchanges had sent their last record, and the analyst had worked on it, the algorithm still had many
 # before it. Above, you see the burst of the open, and how it fades. Below, the **lag**: prices that were sent and are
 # not yet worked on. Two groups read the same records from the same brokers. One of them is late, until it gets its
-# faster machine, and nobody else can tell: its records wait *in the log*, not in the producers and not in the other
+# faster machine, and who does not read its signals cannot tell: its records wait *in the log*, not in the producers and not in the other
 # readers. (With a line from the exchange to each application, a slow one would hold up the exchange, or lose prices.)
 #
 # What lag means for a price is its **end-to-end latency**: from its sending until a reader has worked on it.
@@ -344,6 +351,7 @@ def committed():
 def audit():
     """Return the volume of each symbol and minute, as its exchange reported it and as it was traded."""
     read, traded, reported = ("stock-prices", "trading-volumes"), Counter(), {}
+    cluster.admin().delete_groups([cluster.name("authority")])  # if you run this cell again: from the beginning
     with member("authority", *read) as consumer:
         for record in islice(consumer, stored(*read)):
             value = json.loads(record.value)

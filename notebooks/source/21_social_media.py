@@ -151,9 +151,6 @@ pd.crosstab(mentions["platform"], mentions["partition"])
 # team is a program of its own. Here it is a thread, so that all are in one notebook.)
 
 # %%
-topics["brand-sentiment"] = cluster.create_topic("brand-sentiment", partitions=6)
-topics["brand-alerts"] = cluster.create_topic("brand-alerts", partitions=1)
-
 def decoded(polled, names):
     return [Received(names[record.topic], record.partition, record.offset, record.key.decode(),
                      json.loads(record.value), record.timestamp)
@@ -216,9 +213,11 @@ class Team(Thread):
 #   counted for a minute that is not over is in memory only. A team that has to survive a crash keeps that as well,
 #   `application.state()`, and restores it.
 #
-# The teams start, five minutes late.
+# The teams get the topics they write to, and start, five minutes late.
 
 # %%
+topics["brand-sentiment"] = cluster.create_topic("brand-sentiment", partitions=6)
+topics["brand-alerts"] = cluster.create_topic("brand-alerts", partitions=1)
 monitor, marketing, sentiment = (Team(group, task, topics) for group, task in APPLICATIONS.items())
 wait_for(monitor, marketing, sentiment)
 cluster.groups()[["group", "state", "members", "partitions"]]
@@ -241,7 +240,7 @@ def run(numbers):
 
 run(range(5, 8))
 post, half = network.viral["post_id"].item(), len(minutes[8]) // 2
-hot = (murmur2(b"%d" % post) & 0x7FFFFFFF) % 6
+hot = (murmur2(b"%d" % post) & 0x7FFFFFFF) % 6  # the post's partition, as the producers compute it
 publish(minutes[8][:half])
 with faults.kill(faults.leader(topics["social-likes"], hot)).on(cluster) as kill:
     publish(minutes[8][half:])
@@ -360,9 +359,9 @@ pd.DataFrame.from_dict(fullest, orient="index", columns=["fullest partition", "s
 # %% [markdown]
 # Only the posts are spread evenly: there every record has a key of its own. The likes, comments and shares of the viral
 # post lie in the partition of *the same number*, for the key, the hash and the number of partitions are the same. So
-# one broker, their leader, has to take most of them in. And in a group of six that reads all three topics, one member
-# gets this partition of each (the `range` assignor, kafka-python's default, hands them out so), and most of the work
-# with it. More partitions would not help, for all of a key is in one.
+# in each topic one broker, the leader of that partition, has to take most of the records in. And in a group of six that
+# reads all three topics, one member gets this partition of each (the `range` assignor, kafka-python's default, hands
+# them out so), and most of the work with it. More partitions would not help, for all of a key is in one.
 #
 # ## A better key
 # What must stay in order? A like, and its being taken back: what *one user* does. So the likes get the user as their

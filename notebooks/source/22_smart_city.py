@@ -44,14 +44,11 @@ city.sensors.groupby("kind", observed=True)["every_s"].agg(["size", "first"]).se
 # the load is spread. (The district would be a worse key: with six values some partitions easily get more than others,
 # and nothing that we do hangs on the order *between* two sensors.)
 #
-# The other four topics are for what the city's applications say. Other programs act on that.
+# Other topics are for what the city's applications say. Other programs act on that.
 
 # %%
 MINUTE, HOUR = 60_000, 3_600_000
-topics = {name: cluster.create_topic(name, partitions=3) for name in City.topics}
-topics |= {name: cluster.create_topic(name) for name in ("air-alerts", "energy-advice", "sensor-faults")}
-latest = {"cleanup.policy": "compact"}
-topics["signal-plans"] = cluster.create_topic("signal-plans", config=latest)
+topics = {name: cluster.create_topic(name) for name in ("air-alerts", "energy-advice", "sensor-faults")}
 end_ms = city.start_ms + 25 * HOUR
 day = list(takewhile(lambda record: record.timestamp_ms < end_ms, city.records(20_000)))
 for name in City.topics:
@@ -77,6 +74,7 @@ twice = predict("A reading sent twice is stored ...", choices=("once", "twice"),
 print(order, twice, sep="\n")
 
 # %%
+topics |= {name: cluster.create_topic(name, partitions=3) for name in City.topics}
 night = [record for record in day if record.timestamp_ms < city.start_ms + 2 * HOUR]
 for name in City.topics:
     with KafkaProducer(**cluster.client_config(), client_id=f"{name}-network") as producer:
@@ -126,7 +124,8 @@ seen.assign(**clocks)[seen["sensor_id"] == odd][["sensor_id", "partition", "offs
 # - Quick reconnects are for the broker that we are going to kill.
 #
 # (What open windows have gathered is lost with the process. A program that may crash keeps `application.state()` and
-# its offsets in one step: [Delivery guarantees](05_delivery_guarantees.ipynb) shows how.)
+# its offsets in one step: [Delivery guarantees](05_delivery_guarantees.ipynb) shows how. Ours keep nothing, and so
+# offsets of an earlier run are of no use: `work` deletes them, and reads from the start.)
 
 # %%
 QUICK = {"reconnect_backoff_max_ms": 200, "retry_backoff_ms": 50, "metadata_max_age_ms": 500}
@@ -160,6 +159,7 @@ def reached(consumer):
 def work(group, task, ended=lambda: True, speaks=True):
     """Read as the only member of a group until all is read and no more comes; return what was said."""
     application, said = Application(task, dict.fromkeys(task.reads, 3)), []
+    cluster.admin().delete_groups([cluster.name(group)])
     consumer = KafkaConsumer(
         *(topics[name] for name in task.reads), **cluster.client_config(), **QUICK,
         group_id=cluster.name(group), auto_offset_reset="earliest", enable_auto_commit=False,
@@ -186,8 +186,8 @@ def work(group, task, ended=lambda: True, speaks=True):
 # ## Break it: a broker dies in the rush hour
 # `TrafficManagement` sets the lights. Every five minutes, and for each district, it decides on a plan: `normal`,
 # `extended` (longer green on main streets) or `gated` (traffic from outside is held back, too). It writes the plans to
-# `signal-plans`. That topic is compacted and its key is the district, so that a set of lights that was switched off
-# finds the plan that holds now.
+# a topic `signal-plans`. That one is compacted and its key is the district, so that a set of lights that was switched
+# off finds the plan that holds now.
 #
 # Now the rest of the day comes, from three networks at once, 20,000 times faster than it was. Traffic management reads
 # along. When the first thousands of readings are stored, broker 2 is killed with `kill -9`: it leads a partition of
@@ -203,6 +203,7 @@ same = predict("The decisions:", choices=("the same", "some differ"), guess=...)
 print(stored, same, sep="\n")
 
 # %%
+topics["signal-plans"] = cluster.create_topic("signal-plans", config={"cleanup.policy": "compact"})
 ledger, rest = Ledger(), day[len(night):]
 runs = [
     traffic.start(cluster, [one for one in rest if one.topic == name], speed=20_000, ledger=ledger)
@@ -234,8 +235,8 @@ verdict
 # That the decisions are the same is no matter of course. How the records of several partitions interleave differs in
 # each run, and all the more around a broker's death. A program that decides by what *happens to have come* decides
 # something else each time. This one merges the partitions by the records' time of sending: a record waits until each
-# partition has come as far. How far all have come is the **watermark**. What it decides then hangs on the records
-# alone.
+# partition has come as far. How far all have come is the **watermark**: a time, and not to be confused with a
+# partition's *high watermark*, which is an offset. What it decides then hangs on the records alone.
 #
 # Here is when the plans changed.
 
@@ -246,6 +247,9 @@ print("plans:", len(plans), "- changed:", len(changes), "- stored:", len(stored_
 changes[changes["district"] == "Foundry"][["at", "district", "plan", "reason"]]
 
 # %% [markdown]
+# All plans are stored still, though only the last of each district holds: brokers compact later, and never the segment
+# that is being written. Whoever reads the topic to its end has the plans that hold.
+#
 # ## The planners' map
 # The city's planners do not decide on minutes. They want to know where it is slow, and when. They are another group on
 # the same topic, `planners`, and come when the day is over: the records are still there.
@@ -424,10 +428,10 @@ missed[["sensor_id", "fault"]].assign(begins=clock(missed["from_ms"]), ends=cloc
 # Stuck sensors give themselves away. What was missed, and why:
 # - The detector in Foundry drifted from the first hour on, while `SensorHealth` was still learning what is usual there.
 # - The energy meter drifted, too, but its neighbours hang on other buildings: there is nothing to compare it with.
-# - The station for the air was dead *from the beginning*. Who looks at what comes in cannot miss what never came. That
+# - The station for the air was dead before it had sent anything. Who looks at what comes in cannot miss what never came. That
 #   takes a list of those who should speak.
 #
-# And one healthy sensor was accused. `SensorHealth` had learned its usual level in the first two hours, at night, from
+# And one healthy sensor was accused, three times over. `SensorHealth` had learned its usual level in the first two hours, at night, from
 # the few vehicles that pass then: too few. A better program learns by day. You can try one on the same records, as
 # often as you like: they are still there.
 #

@@ -63,9 +63,9 @@ for event in to_send[:2]:
 # ## Break it: a broker dies while the log is written
 # If the log is the truth, it must not lose an event, nor forget one. So its topic gets three replicas, with `acks="all"`
 # no event is acknowledged that fewer than two of them have (`min.insync.replicas`), and it keeps its records for ever
-# (`retention.ms=-1`; by default they go after a week). We send all events, and amid that, after the 600th `send`, we
-# kill the leader of partition 0 with `kill -9`. A **ledger** notes what is sent and acknowledged, and compares that
-# with the log in the end.
+# (`retention.ms=-1`; by default they go after a week). We send all events, here with one producer for both services.
+# After 600 calls of `send` we kill the leader of partition 0 with `kill -9`. A **ledger** notes what is sent and
+# acknowledged, and compares that with the log in the end.
 #
 # **Predict.** What does the log have afterwards?
 
@@ -147,7 +147,7 @@ def partitions_of(topic):
     return [TopicPartition(topic, number) for number in range(3)]
 
 def read(topic, start=None, end=None):
-    """Return the records of all partitions, from offsets `start` up to `end`; by default all there are."""
+    """Return the records of all partitions, from offsets `start` up to `end`; by default all."""
     found, partitions = [], partitions_of(topic)
     with KafkaConsumer(**config) as consumer:
         consumer.assign(partitions)
@@ -166,7 +166,8 @@ def read(topic, start=None, end=None):
 log = read(events)
 accounts = replay(log, apply)
 ended = {order: status for each in accounts.values() for order, (status, _) in each["orders"].items()}
-print(len(log), "events,", len(accounts), "accounts, orders:", dict(sorted(Counter(ended.values()).items())))
+counts = dict(sorted(Counter(ended.values()).items()))
+print(len(log), "events,", len(accounts), "accounts, orders:", counts)
 print("each order as it really ended:", ended == really.set_index("order")["final_state"].to_dict())
 
 # %% [markdown]
@@ -214,7 +215,7 @@ guess
 
 # %%
 def offsets_at(topic, moment):
-    """Return each partition's first offset with that time or a later one; its end where there is none."""
+    """Return each partition's first offset with that time or a later one; its end if none has."""
     partitions = partitions_of(topic)
     with KafkaConsumer(**config) as consumer:
         found = consumer.offsets_for_times({partition: moment for partition in partitions})
@@ -255,7 +256,8 @@ wrong
 # Strictly, not even the first question is answered by it: the log does not say *when* a record was appended. With the
 # topic setting `message.timestamp.type=LogAppendTime` the timestamp would say that, by the leader's clock, and the time
 # of the event would have to stand in its value. So in the picture, "as the log had it", an event stands at the highest
-# time that its partition had reached by then. More the log cannot say.
+# time that its partition had reached by then. More the log cannot say: the refund that came at 16:00 stands earlier, at
+# the last event that her partition had before it.
 
 # %%
 by_time = history(sorted(log, key=lambda record: record.timestamp), "C000038", apply, NEW)
@@ -301,8 +303,9 @@ check("25.balance-at", cluster, events=events, published=published, before_ms=as
 #
 # `keep_accounts` is a program as it runs in a shop: poll, apply, and, after each 100th event of a partition, write the
 # accounts that have changed, wait until they are stored, and then **commit** that offset. After a restart it loads the
-# snapshots and goes on from what was committed. (One such program takes all partitions by hand, with `assign`. Several
-# could share them as a group; then each would load the snapshots of the partitions that it is given.)
+# snapshots and goes on from what was committed. (One such program takes all partitions by hand, with `assign`: its group
+# shares nothing, and is the name under which its offsets are kept. Several could share the partitions, with `subscribe`;
+# then each would load the snapshots of those that it is given.)
 
 # %%
 def load(snapshots):
@@ -322,8 +325,9 @@ def keep(producer, snapshots, accounts, offset, time):
 
 # %%
 def keep_accounts(log, snapshots, group):
-    """Follow the log to its end; after every 100 events of a partition keep the accounts that changed."""
-    consumer = KafkaConsumer(**config, group_id=group, enable_auto_commit=False, auto_offset_reset="earliest")
+    """Follow the log to its end; after 100 events of a partition keep the accounts that changed."""
+    by_hand = {"enable_auto_commit": False, "auto_offset_reset": "earliest"}
+    consumer = KafkaConsumer(**config, **by_hand, group_id=group)
     producer, partitions = KafkaProducer(**config), partitions_of(log)
     consumer.assign(partitions)
     accounts, done = load(snapshots)
@@ -340,6 +344,7 @@ def keep_accounts(log, snapshots, group):
                     keep(producer, snapshots, fresh, following, record.timestamp)
                     consumer.commit({partition: OffsetAndMetadata(following, "", -1)})
                     changed[partition].clear()
+    producer.close()
     consumer.close()
 
 # %% [markdown]
@@ -357,7 +362,7 @@ guess
 
 # %%
 def restart(snapshots, group):
-    """Return the accounts from the snapshots and the events from the committed offsets on; and those events."""
+    """Return the accounts by the snapshots and the events behind the commits; and those events."""
     accounts, done = load(snapshots)
     with KafkaConsumer(**config, group_id=group) as consumer:
         tail = read(events, start={each: consumer.committed(each) for each in partitions_of(events)})
@@ -367,7 +372,8 @@ def restart(snapshots, group):
     return accounts, tail
 
 tidy = {"cleanup.policy": "compact", "min.cleanable.dirty.ratio": 0.01, "segment.ms": 1}
-snapshots, group = cluster.create_topic("account-snapshots", partitions=3, config=tidy), cluster.name("accounts")
+snapshots = cluster.create_topic("account-snapshots", partitions=3, config=tidy)
+group = cluster.name("accounts")
 print(run_process(keep_accounts, events, snapshots, group, kill_before="consumer.commit(", nth=5))
 print(run_process(keep_accounts, events, snapshots, group))
 restored, tail = restart(snapshots, group)
@@ -403,16 +409,17 @@ print("records read:", len(kept), "snapshots and", len(tail), "events, instead o
 # And the log may grow for years: what a restart reads stays about as long, for it hangs on the number of accounts and on
 # how often snapshots are written.
 #
-# **Exercise 2.** Write snapshots of the *orders*: a compacted topic `order-snapshots` with three partitions; the order
-# as the key, and as the value what status it has at the end of the log and the offset that this stands for, in JSON:
-# `{"status": "delivered", "offset": 600}`. A fresh reader must be able to go on from there in each partition. Stuck?
-# `hint("25.order-snapshots")`
+# **Exercise 2.** Write snapshots of the *orders* to a compacted topic with three partitions (a new one in each try, as
+# above): the order as the key, and as the value what status it has at the end of the log and the offset that this
+# stands for, in JSON: `{"status": "delivered", "offset": 600}`. A fresh reader must be able to go on from there in each
+# partition. Keep the topic's name in `order_snapshots`. Stuck? `hint("25.order-snapshots")`
 
 # %% exercise="25.order-snapshots"
 order_snapshots = ...
 ### BEGIN SOLUTION
 compact = {"cleanup.policy": "compact"}
-order_snapshots = cluster.create_topic("order-snapshots", partitions=3, config=compact)
+name = f"order-snapshots-{len(cluster.topics())}"  # new in each run
+order_snapshots = cluster.create_topic(name, partitions=3, config=compact)
 home = {record.key.decode(): record.partition for record in log}
 ends = {record.partition: record.offset + 1 for record in log}
 with KafkaProducer(**config) as producer:
@@ -424,7 +431,7 @@ with KafkaProducer(**config) as producer:
 ### END SOLUTION
 
 # %%
-check("25.order-snapshots", cluster, events=events, snapshots=order_snapshots)
+check("25.order-snapshots", cluster, events=events, order_snapshots=order_snapshots)
 
 # %% [markdown]
 # ## A mistake found by replay
@@ -454,7 +461,8 @@ guess
 ours, theirs = (history(log, "C000003", rule, NEW) for rule in (apply, web_apply))
 both = ours.assign(page=theirs["balance"]).drop(columns=["time_ms", "reached_ms", "by"])
 place = int((both["balance"] != both["page"]).idxmax())
-guess.compare(choices[{"cancelled": 0, "captured": 1}[both["event"][place]] if ours["offset"].is_unique else 2])
+causes = {"cancelled": 0, "captured": 1}
+guess.compare(choices[causes[both["event"][place]] if ours["offset"].is_unique else 2])
 picture = balance_history({"replayed": ours, "on the page": theirs}, "The account of C000003")
 show(picture.figure, picture.alt)
 ours, theirs, parted = {}, {}, {}
@@ -480,7 +488,8 @@ both.loc[place - 3 : place + 1]
 #
 # **Exercise 3.** `pieces_sold` counts how many pieces of each product customers have bought and kept, one more view of
 # the same log. It has a mistake: find and repair it. The cell publishes the numbers, with the product as the key. The
-# check tells of a product whose number is wrong, and of an order to look at. Stuck? `hint("25.pieces-sold")`
+# check tells of a product whose number is wrong, and of an order to look at: `as_table(log).query("order == '100001'")`
+# shows the events of one. Stuck? `hint("25.pieces-sold")`
 
 # %% exercise="25.pieces-sold"
 def pieces_sold(records):
@@ -499,7 +508,8 @@ def pieces_sold(records):
         ### END SOLUTION
     return sold
 
-published_pieces = cluster.create_topic(f"pieces-{len(cluster.topics())}", partitions=3)  # new in each run
+name = f"pieces-{len(cluster.topics())}"  # new in each run
+published_pieces = cluster.create_topic(name, partitions=3)
 with KafkaProducer(**config) as producer:
     for product, pieces in pieces_sold(log).items():
         producer.send(published_pieces, b"%d" % pieces, key=product.encode())
@@ -512,10 +522,19 @@ check("25.pieces-sold", cluster, events=events, sold=published_pieces)
 # - The **log of events** is the truth, and a state is what they add up to. So its topic must lose nothing and forget
 #   nothing, and what has to stay in order needs one topic and one key.
 # - A replay of a part gives the state as of then. **As of an offset** is what was known; **as of a time** is what was
-#   true, and late events lie behind. `offsets_for_times` finds where to begin, not where to end.
+#   true, and late events lie behind. `offsets_for_times` finds where to begin. Where to end, it tells only if you know
+#   how late an event may be.
 # - Each version of an account has its offset, time and cause: the **audit trail** is the log itself.
 # - A **snapshot** is a state with the offset it stands for. Store it first, commit then, and leave out what is in it.
 # - A program that was wrong is repaired and reads the past again.
+#
+# | topic | key, and why | written by | read by |
+# |---|---|---|---|
+# | `shop-events`, kept for ever | customer: orders and payments of an account in one order | both services | each view, for itself |
+# | `account-snapshots`, compacted | customer: the last state of each account, in the partition of its events | `keep_accounts` | its next start |
+#
+# Only `keep_accounts` needs a group, `accounts`: it has to know after a crash how far it was. A full replay begins at the
+# beginning anyway.
 #
 # What Kafka does *not* do for you: it does not refuse an event because of the state (two services may both append what
 # only one of them should have), and it has no index by key. So let one writer decide for each account, and keep

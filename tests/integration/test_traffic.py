@@ -169,6 +169,13 @@ def test_a_record_that_is_too_large_has_failed(cluster: Cluster, topic: str, cli
     assert verdict.clean
 
 
+def test_a_record_that_is_too_large_has_failed_when_its_topic_is_known_late(
+    cluster: Cluster, topic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(with_kafka_python, "_BLOCK_MS", 1)
+    test_a_record_that_is_too_large_has_failed(cluster, topic, "kafka-python")
+
+
 @both
 def test_a_record_that_a_client_does_not_take(cluster: Cluster, topic: str, client: str) -> None:
     bad = [Record(topic, b"k", b"v", START_MS), Record(topic, b"k", b"v", START_MS, (("h", 17),))]  # type: ignore[arg-type]

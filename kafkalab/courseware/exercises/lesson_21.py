@@ -192,6 +192,7 @@ def _expect_all_committed(cluster: Cluster, group: str, topic: str) -> None:
     except InvalidArgument:
         raise NotDoneYet(f"there is no group {group!r} yet: nobody has joined or committed.") from None
     read = sorted({cluster.name(name) for name in lag["topic"]})
+    expect(read, f"group {group} has committed nothing: commit when all is counted, and run the cell again.")
     expect(read == [topic], f"group {group} reads {', '.join(read)}, and needs {topic} only. {ANOTHER}")
     behind = int(lag["lag"].sum())
     expect(

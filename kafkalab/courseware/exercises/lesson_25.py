@@ -91,9 +91,9 @@ def _number(record: Any, unit: str) -> int:
         ),
     ),
 )
-def order_snapshots(cluster: Cluster, *, events: str, snapshots: object) -> str:
+def order_snapshots(cluster: Cluster, *, events: str, order_snapshots: object) -> str:
     """Start as a fresh reader does, from the snapshots and what follows them, and compare that with the whole log."""
-    name = require_topic(cluster, snapshots, "order_snapshots")
+    name = require_topic(cluster, order_snapshots, "order_snapshots")
     policy = setting_of(cluster, name, "cleanup.policy")
     expect(policy == "compact", f"the cleanup.policy of topic {name} is {policy}: it does not keep a key's last value.")
     log, kept = as_table(records_of(cluster, events)), records_of(cluster, name)
@@ -178,7 +178,7 @@ def pieces_sold(cluster: Cluster, *, events: str, sold: object) -> str:
     name = require_topic(cluster, sold, "published_pieces")
     log, found = records_of(cluster, events), _numbers(cluster, name, "pieces")
     status = statuses(as_table(log))
-    happened = (json.loads(record.value) for record in log)
+    happened = [json.loads(record.value) for record in log]
     items = {str(event["order_id"]): event["items"] for event in happened if event["event"] == "placed"}
     wanted: Counter[str] = Counter()
     for order, lines in items.items():
@@ -186,14 +186,20 @@ def pieces_sold(cluster: Cluster, *, events: str, sold: object) -> str:
             wanted[line["sku"]] += line["quantity"] * (status[order] == "delivered")
     wrong = sorted(sku for sku in {*wanted, *found} if wanted[sku] != found.get(sku, 0))
     if wrong:
+        suspect = _suspect(wrong[0], found.get(wrong[0], 0) > wanted[wrong[0]], happened, status)
         raise NotDoneYet(
-            f"{len(wrong)} products in topic {name} are wrong, such as {wrong[0]}: {found.get(wrong[0], 0)} pieces, "
-            f"and customers have kept {wanted[wrong[0]]}{_suspects(wrong[0], items, status)}."
+            f"{len(wrong)} products in topic {name} are wrong, such as {wrong[0]}: the number is "
+            f"{found.get(wrong[0], 0)}, and customers have kept {wanted[wrong[0]]}{suspect}."
         )
     return f"topic {name} has the {wanted.total()} pieces of {len(+wanted)} products that customers have kept."
 
 
-def _suspects(sku: str, items: Mapping[str, Sequence[Mapping[str, Any]]], status: Mapping[str, str]) -> str:
-    with_it = [order for order, lines in items.items() if any(line["sku"] == sku for line in lines)]
-    ended = [order for order in with_it if status[order] == "cancelled"]
-    return f"; look at the events of order {ended[0]}" if ended else ""
+def _suspect(sku: str, too_many: bool, happened: Sequence[Mapping[str, Any]], status: Mapping[str, str]) -> str:
+    """Name a cancelled order of this product: one that was paid if too many are counted, else one that never was."""
+    paid = {event["order_id"] for event in happened if event["event"] == "paid"}
+    for event in happened:
+        order = event["order_id"]
+        ordered = event["event"] == "placed" and sku in {line["sku"] for line in event["items"]}
+        if ordered and status[str(order)] == "cancelled" and (order in paid) == too_many:
+            return f"; look at the events of order {order}"
+    return ""

@@ -54,7 +54,8 @@ def balance_history(balances: Mapping[str, pd.DataFrame], title: str = "The bala
     with look():
         figure, (axes,) = canvas(3.4)
         _draw_balances(axes, data, title)
-    return Picture(figure, data, " ".join(_balance_words(name, of) for name, of in data.groupby("line", sort=False)))
+    words = [_balance_words(name, of) for name, of in data.groupby("line", sort=False)]
+    return Picture(figure, data, " ".join([*words, *_parting_words(data)]))
 
 
 def _draw_balances(axes: Axes, data: pd.DataFrame, title: str) -> None:
@@ -73,6 +74,24 @@ def _draw_balances(axes: Axes, data: pd.DataFrame, title: str) -> None:
 def _balance_words(name: object, of: pd.DataFrame) -> str:
     least, most, last = of["balance"].min(), of["balance"].max(), of["balance"].iloc[-1]
     return f"{name}: {len(of)} steps between {least:.2f} and {most:.2f} euros, the last at {last:.2f}."
+
+
+def _parting_words(data: pd.DataFrame) -> list[str]:
+    """Say when not all lines show the same."""
+    levels = data.pivot_table(index="time_ms", columns="line", values="balance", aggfunc="last").ffill().dropna()
+    apart = levels.ne(levels.iloc[:, 0], axis=0).any(axis=1)
+    if levels.shape[1] < 2:
+        return []
+    if not apart.any():
+        return ["They show the same."]
+    first, last = apart.index[apart][[0, -1]]
+    again = apart.index[apart.index > last]
+    until = f"between {_moment(first)} and {_moment(again[0])}" if len(again) else f"from {_moment(first)} on"
+    return [f"They differ {until}."]
+
+
+def _moment(time_ms: int) -> str:
+    return f"{pd.Timestamp(time_ms, unit='ms'):%d %b %H:%M}"
 
 
 def states_over_time(changes: pd.DataFrame, states: Sequence[str], what: str = "orders") -> Picture:

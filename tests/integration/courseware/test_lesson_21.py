@@ -211,6 +211,9 @@ def test_a_press_office_that_has_not_read_all(cluster: Cluster, mentions: str) -
     read(cluster, mentions, "hasty", 5)
     with pytest.raises(NotDoneYet, match=r"^group hasty has a lag of 7: these mentions were not read"):
         judge(cluster, mentions, "hasty", {})
+    read(cluster, mentions, "silent", 12, commit=0)
+    with pytest.raises(NotDoneYet, match=r"^group silent has committed nothing: commit when all is counted"):
+        judge(cluster, mentions, "silent", {})
 
 
 def test_a_press_office_that_disturbs_others(cluster: Cluster, mentions: str) -> None:

@@ -37,8 +37,16 @@ def test_a_balance_goes_in_steps_and_holds_to_the_end() -> None:
     assert {"as it was", "as known", "balance (euros)"} <= set(shown(picture.figure))
     assert picture.alt == (
         "as it was: 2 steps between -5.00 and 0.00 euros, the last at 0.00. "
-        "as known: 3 steps between -5.00 and 0.00 euros, the last at 0.00."
+        "as known: 3 steps between -5.00 and 0.00 euros, the last at 0.00. "
+        "They differ between 03 Mar 01:00 and 03 Mar 02:00."
     )
+
+
+@pytest.mark.parametrize(
+    ("other", "said"), [((-5, 0), "They show the same."), ((-5, -4), "They differ from 03 Mar 01:00 on.")]
+)
+def test_it_says_where_lines_part(other: tuple[float, ...], said: str) -> None:
+    assert balance_history({"one": balances(-5, 0), "other": balances(*other)}).alt.endswith(said)
 
 
 @pytest.mark.parametrize("lines", [0, 4])
