@@ -51,6 +51,7 @@ MINUTE, HOUR = 60_000, 3_600_000
 topics = {name: cluster.create_topic(name) for name in ("air-alerts", "energy-advice", "sensor-faults")}
 end_ms = city.start_ms + 25 * HOUR
 day = list(takewhile(lambda record: record.timestamp_ms < end_ms, city.records(20_000)))
+night = [record for record in day if record.timestamp_ms < city.start_ms + 2 * HOUR]  # two hours
 for name in City.topics:
     first = next(record for record in day if record.topic == name)
     print(f"{name}: key {first.key.decode()}, value {first.value.decode()}")
@@ -75,7 +76,6 @@ print(order, twice, sep="\n")
 
 # %%
 topics |= {name: cluster.create_topic(name, partitions=3) for name in City.topics}
-night = [record for record in day if record.timestamp_ms < city.start_ms + 2 * HOUR]
 for name in City.topics:
     with KafkaProducer(**cluster.client_config(), client_id=f"{name}-network") as producer:
         for record in (one for one in night if one.topic == name):
@@ -431,7 +431,8 @@ missed[["sensor_id", "fault"]].assign(begins=clock(missed["from_ms"]), ends=cloc
 # - The station for the air was dead before it had sent anything. Who looks at what comes in cannot miss what never came. That
 #   takes a list of those who should speak.
 #
-# And one healthy sensor was accused, three times over. `SensorHealth` had learned its usual level in the first two hours, at night, from
+# And one healthy sensor was accused, three times over. `SensorHealth` had learned its usual level in the first two
+# hours, at night, from
 # the few vehicles that pass then: too few. A better program learns by day. You can try one on the same records, as
 # often as you like: they are still there.
 #

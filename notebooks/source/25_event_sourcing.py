@@ -166,8 +166,7 @@ def read(topic, start=None, end=None):
 log = read(events)
 accounts = replay(log, apply)
 ended = {order: status for each in accounts.values() for order, (status, _) in each["orders"].items()}
-counts = dict(sorted(Counter(ended.values()).items()))
-print(len(log), "events,", len(accounts), "accounts, orders:", counts)
+print(f"{len(log)} events, {len(accounts)} accounts, orders:", sorted(Counter(ended.values()).items()))
 print("each order as it really ended:", ended == really.set_index("order")["final_state"].to_dict())
 
 # %% [markdown]
