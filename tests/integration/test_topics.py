@@ -40,6 +40,9 @@ class ForwardedTwice:
             raise KafkaConnectionError("the broker is gone")
         return self._client.create_topics(request, raise_errors=raise_errors)
 
+    def list_partition_offsets(self, partitions: Any) -> Any:
+        return self._client.list_partition_offsets(partitions)
+
 
 def create(cluster: Cluster, name: str, monkeypatch: pytest.MonkeyPatch, *, lost: bool = False) -> None:
     """Create a topic through a client whose first request is asked twice, the first answer ``lost`` on us or on it."""
