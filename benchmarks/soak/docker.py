@@ -5,10 +5,9 @@ They need an engine: ``python -m tests.docker_engine python -m benchmarks.soak -
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
+from contextlib import closing
 from itertools import product
 from pathlib import Path
 from statistics import median
@@ -25,7 +24,7 @@ from kafkalab.errors import EngineProblem
 from kafkalab.simulation import Crypto
 from kafkalab.waiting import wait_until
 
-__all__ = ["FAULTS", "LEAKS", "LESSONS", "STARTS"]
+__all__ = ["FAULTS", "LEAKS", "LESSONS", "STARTS", "everything"]
 
 _BROKERS = 3
 _CLUSTERS = 30
@@ -49,7 +48,8 @@ def _with_engine(run: Callable[[bool, Advance], Outcome]) -> Callable[[bool, Adv
     return run_or_skip
 
 
-def _left(api: APIClient) -> set[str]:
+def everything(api: APIClient) -> set[str]:
+    """Return what there is of anybody's clusters: containers, networks, and volumes, which have no label."""
     labelled = {"label": docker_reaper.FOLDER_LABEL}
     found = [*api.containers(all=True, filters=labelled), *api.networks(filters=labelled)]
     return {each["Id"] for each in found} | {each["Name"] for each in api.volumes()["Volumes"] or []}
@@ -87,11 +87,11 @@ def _run_leaks(quick: bool, advance: Advance) -> Outcome:
     count = _QUICK_CLUSTERS if quick else _CLUSTERS
     failures = []
     with closing(Engine()) as engine:
-        before = _left(engine.api)
+        before = everything(engine.api)
         for number in range(1, count + 1):
             with Cluster(_BROKERS, backend="docker") as cluster:
                 folder = cluster.folder
-            left = [*sorted(_left(engine.api) - before), *([str(folder)] if folder.exists() else [])]
+            left = [*sorted(everything(engine.api) - before), *([str(folder)] if folder.exists() else [])]
             failures += [f"cluster {number} left {what}" for what in left]
             advance(number / count)
     return Outcome.of(failures, f"{count} clusters of {_BROKERS} brokers: no container, network, volume or folder left")
@@ -117,15 +117,8 @@ def _run_starts(quick: bool, advance: Advance) -> Outcome:
     return Outcome("passed" if local <= _SHARE * docker else "failed", detail)
 
 
-@contextmanager
-def _docker_by_default() -> Iterator[None]:
-    before = os.environ.get("KAFKALAB_BACKEND")
-    os.environ["KAFKALAB_BACKEND"] = "docker"
-    try:
-        yield
-    finally:
-        os.environ.pop("KAFKALAB_BACKEND")
-        os.environ |= {"KAFKALAB_BACKEND": before} if before else {}
+def _in_docker(command: list[str]) -> list[str]:
+    return ["env", "KAFKALAB_BACKEND=docker", *command]
 
 
 def _lessons() -> list[Path]:
@@ -135,13 +128,12 @@ def _lessons() -> list[Path]:
 def _run_lessons(quick: bool, advance: Advance) -> Outcome:
     lessons = _lessons()[:1] if quick else _lessons()
     failures: dict[str, str] = {}
-    with _docker_by_default():
-        for number, lesson in enumerate(lessons, 1):
-            if output := run_nbval([str(lesson.relative_to(PROJECT))]):
-                failures[f"{lesson.stem}: {summary(output)}"] = output
-            advance(number / len(lessons))
-    passed = Outcome.of(list(failures), f"{len(lessons)} lessons in containers with the outputs they have on processes")
-    return Outcome(passed.verdict, passed.detail, "\n".join(failures.values()))
+    for number, lesson in enumerate(lessons, 1):
+        if output := run_nbval([str(lesson.relative_to(PROJECT))], _in_docker):
+            failures[f"{lesson.stem}: {summary(output)}"] = output
+        advance(number / len(lessons))
+    passed = f"{len(lessons)} lessons in containers with the outputs they have on processes"
+    return Outcome.of(list(failures), passed, "\n".join(failures.values()))
 
 
 FAULTS = Soak(

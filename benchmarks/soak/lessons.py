@@ -9,7 +9,6 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -107,8 +106,7 @@ def _run(quick: bool, advance: Advance) -> Outcome:
         advance((number + 1) / times)
     name = max(slowest, key=lambda name: slowest[name])
     took = f"the longest run took {longest / 60:.1f} min, the slowest notebook {slowest[name]:.0f} s ({name})"
-    outcome = Outcome.of(list(failures), f"{len(files)} notebooks, {times} times; {took}")
-    return replace(outcome, evidence="\n".join(failures.values()))
+    return Outcome.of(list(failures), f"{len(files)} notebooks, {times} times; {took}", "\n".join(failures.values()))
 
 
 SOAK = Soak("lessons", "all lessons and solutions under strict nbval ten times in a row", _run)

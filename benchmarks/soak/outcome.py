@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -30,12 +30,12 @@ class Outcome:
     evidence: str = ""
 
     @classmethod
-    def of(cls, failures: list[str], passed: str) -> Outcome:
+    def of(cls, failures: Sequence[str], passed: str, evidence: str = "") -> Outcome:
         """Return a failure that names the first of ``failures``, or ``passed`` where there is none."""
         if not failures:
-            return cls("passed", passed)
+            return cls("passed", passed, evidence)
         more = f" (and {len(failures) - 1} more)" if len(failures) > 1 else ""
-        return cls("failed", failures[0] + more)
+        return cls("failed", failures[0] + more, evidence)
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,7 @@ def fingerprints_in_memory(scenario: str, records: int, seed: int = 0) -> dict[s
     for name, task in APPLICATIONS[scenario].items():
         given = {topic: partitions[topic] for topic in task.reads}
         applications[name] = (Application(task, given), task.reads, Fingerprint())
-        partitions |= {kind.topic: max(given.values()) for kind in task.gives if kind.topic}
+        partitions |= dict.fromkeys(task.writes(), max(given.values()))
     topics, left = _Topics(partitions), source.records(records)
     while applications:
         batch = list(islice(left, _BATCH))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 
 from benchmarks.soak.cgroup import MemoryGroup, make_memory_group
 from benchmarks.soak.lessons import lesson_files, run_nbval, summary
@@ -35,8 +34,7 @@ def _outcome(group: MemoryGroup, output: str) -> Outcome:
     used = f"peak {group.peak_bytes / 10**6:.0f} of {_LIMIT_BYTES / 10**6:.0f} MB, file cache included"
     failures = [f"the kernel killed {group.kills} processes for the limit; {used}"] if group.kills else []
     failures += [f"lesson 00: {summary(output)}; {used}"] if output else []
-    outcome = Outcome.of(failures, f"{used}, no process killed (control groups version {group.version})")
-    return replace(outcome, evidence=output)
+    return Outcome.of(failures, f"{used}, no process killed (control groups version {group.version})", output)
 
 
 SOAK = Soak("seat", "three brokers and lesson 00 in 2 GB of memory", _run)

@@ -121,7 +121,7 @@ class Applications:
         for task in self._tasks.values():
             read = [topics.name(topic) for topic in task.reads]
             partitions |= {name: self._partitions_of(name) for name in read}
-            for topic in _written_by(task):
+            for topic in task.writes():
                 settings[topic] = TopicSettings(max(partitions[name] for name in read))
                 topics.name(topic)
         return topics.names, partitions
@@ -170,7 +170,7 @@ class Applications:
             "config": self._cluster.client_config("confluent-kafka"),
             "group": self._cluster.name(name),
             "topics": planned,
-            "outputs": {topic: self._names[topic] for topic in _written_by(task)},
+            "outputs": {topic: self._names[topic] for topic in task.writes()},
             "starts": [(planned[real], number, offset) for (real, number), offset in mine.items()],
             "derived": [topic for topic in task.reads if topic not in SOURCES[self._scenario].topics],
             "ordered": self._ordered,
@@ -246,7 +246,7 @@ class Applications:
         self._stop_following()
         left = dict(self._tasks)
         while left:
-            written = {topic for task in left.values() for topic in _written_by(task)}
+            written = {topic for task in left.values() for topic in task.writes()}
             wave = [name for name, task in left.items() if not written & set(task.reads)]
             self._finish([self._members[name] for name in wave])
             for name in wave:
@@ -304,7 +304,3 @@ def _chosen(scenario: str, names: Collection[str] | None) -> Mapping[str, type[T
             known = ", ".join(tasks) or "none"
             raise InvalidArgument(f"{scenario} has no application {name!r}: choose from {known}.")
     return {name: task for name, task in tasks.items() if names is None or name in names}
-
-
-def _written_by(task: type[Task]) -> list[str]:
-    return [kind.topic for kind in task.gives if kind.topic is not None]

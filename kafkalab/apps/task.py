@@ -58,6 +58,11 @@ class Task(ABC):
     def close(self, start_ms: int, window: Mapping[str, Any]) -> None:  # noqa: B027 - not every task has windows
         """Look at a window that stream time has passed."""
 
+    @classmethod
+    def writes(cls) -> list[str]:
+        """Return the topics of its outputs."""
+        return [kind.topic for kind in cls.gives if kind.topic is not None]
+
     def window(self, event_ms: int, now_ms: int) -> dict[str, Any] | None:
         """Return the window of this moment, see :meth:`Windows.at`; None, and counted, where it is too late for it."""
         window = self.windows.at(event_ms, now_ms)

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from docker import APIClient
 
+from benchmarks.soak.docker import everything
 from kafkalab import Cluster
-from kafkalab.clusters.backends import docker_reaper
 from kafkalab.clusters.backends.docker_engine import Engine
 from kafkalab.errors import EngineProblem
 from kafkalab.waiting import wait_until
@@ -27,13 +27,6 @@ GONE_SECONDS = 10.0  # two where the machine does nothing else
 def api() -> Iterator[APIClient]:
     with closing(Engine()) as connected:
         yield connected.api
-
-
-def everything(api: APIClient) -> list[str]:
-    """Return what there is of anybody's clusters: containers, networks, and volumes, which have no label."""
-    labelled = {"label": docker_reaper.FOLDER_LABEL}
-    found = [*api.containers(all=True, filters=labelled), *api.networks(filters=labelled)]
-    return [each["Id"] for each in found] + [each["Name"] for each in api.volumes()["Volumes"] or []]
 
 
 OWNER = """

@@ -9,7 +9,7 @@ from typing import Any
 
 from kafkalab import Cluster
 from kafkalab.courseware.declaration import exercise, expect
-from kafkalab.courseware.exercises.reading import records_of, require_topic, setting_of
+from kafkalab.courseware.exercises.reading import NEW_TOPIC, expect_keys, records_of, require_topic, setting_of
 
 __all__ = ["better_key", "design", "room_to_grow"]
 
@@ -17,7 +17,6 @@ MOST_OF_ALL = 0.25
 WANTED_PARTITIONS = 4
 PEAK_NEXT_YEAR, OF_ONE_CONSUMER, MOST_PARTITIONS = 12_000, 1_000, 24
 SAFE_COPIES = 2
-AGAIN = "Run the exercise's cell again: it makes a new topic."
 
 
 @exercise(
@@ -37,7 +36,7 @@ def better_key(cluster: Cluster, *, topic: str, scans: Sequence[Mapping[str, Any
     )
     expect(
         sorted(record.value for record in records) == sorted(json.dumps(scan).encode() for scan in scans),
-        f"topic {topic} holds {len(records)} records, and not just the {len(scans)} scans of the morning. {AGAIN}",
+        f"topic {topic} holds {len(records)} records, and not just the {len(scans)} scans of the morning. {NEW_TOPIC}",
     )
     stored = [(json.loads(record.value), record.partition) for record in records]
     _expect_keys(topic, records)
@@ -46,18 +45,14 @@ def better_key(cluster: Cluster, *, topic: str, scans: Sequence[Mapping[str, Any
     expect(
         share <= MOST_OF_ALL,
         f"every parcel is in order, and partition {fullest} holds {share:.0%} of the scans: the key has too few "
-        f"different values, or one that is far too frequent. {AGAIN}",
+        f"different values, or one that is far too frequent. {NEW_TOPIC}",
     )
     return f"every parcel's scans are in one partition, in order, and the fullest partition has {share:.0%} of all."
 
 
 def _expect_keys(topic: str, records: Sequence[Any]) -> None:
-    keyless = sum(not record.key for record in records)
-    expect(
-        not keyless,
-        f"{keyless} of {len(records)} records in topic {topic} have no key, or an empty one: nothing holds a "
-        f"parcel's scans together. Give each its key, in bytes. {AGAIN}",
-    )
+    advice = f"nothing holds a parcel's scans together. Give each its key, in bytes. {NEW_TOPIC}"
+    expect_keys(topic, records, f", or an empty one: {advice}")
 
 
 def _expect_order(topic: str, places: Iterable[tuple[str, int, int]]) -> None:
@@ -71,13 +66,13 @@ def _expect_order(topic: str, places: Iterable[tuple[str, int, int]]) -> None:
     expect(
         not torn,
         f"in topic {topic} the scans of {len(torn)} parcels lie in more than one partition, such as those of "
-        f"{torn[0] if torn else ''}: nobody reads them in order. {AGAIN}",
+        f"{torn[0] if torn else ''}: nobody reads them in order. {NEW_TOPIC}",
     )
     mixed = sorted(parcel for parcel, found in steps.items() if found != sorted(found))
     expect(
         not mixed,
         f"in topic {topic} the scans of {len(mixed)} parcels are in one partition, and in the wrong order, such as "
-        f"those of {mixed[0] if mixed else ''}: what comes first must be sent first. {AGAIN}",
+        f"those of {mixed[0] if mixed else ''}: what comes first must be sent first. {NEW_TOPIC}",
     )
 
 
@@ -128,9 +123,9 @@ def _expect_each_once(topic: str, wanted: set[tuple[Any, Any]], found: Counter[t
         "the news all sent, and then flushed?",
     )
     strange = found.keys() - wanted
-    expect(not strange, f"topic {topic} holds {len(strange)} records that are no such scans. {AGAIN}")
+    expect(not strange, f"topic {topic} holds {len(strange)} records that are no such scans. {NEW_TOPIC}")
     doubled = sum(count > 1 for count in found.values())
-    expect(not doubled, f"topic {topic} holds {doubled} scans more than once. {AGAIN}")
+    expect(not doubled, f"topic {topic} holds {doubled} scans more than once. {NEW_TOPIC}")
 
 
 def _whose(wanted: set[tuple[Any, Any]], found: Mapping[tuple[Any, Any], int]) -> str:

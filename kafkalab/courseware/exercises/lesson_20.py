@@ -9,7 +9,7 @@ from typing import Any
 
 from kafkalab import Cluster
 from kafkalab.courseware.declaration import NotDoneYet, exercise, expect
-from kafkalab.courseware.exercises.reading import records_of, require_topic
+from kafkalab.courseware.exercises.reading import expect_keys, records_of, require_topic
 from kafkalab.errors import InvalidArgument, WaitTimeout
 from kafkalab.waiting import wait_until
 
@@ -36,8 +36,7 @@ def quotes_to_join(cluster: Cluster, *, prices: str, quotes: object, book: Seque
     topic = require_topic(cluster, quotes, "quotes")
     expect(topic != prices, f"{topic} is the topic of the prices: quotes are another kind of event; make a topic.")
     records = records_of(cluster, topic)
-    keyless = sum(not record.key for record in records)
-    expect(not keyless, f"{keyless} of {len(records)} records in topic {topic} have no key. {AGAIN}")
+    expect_keys(topic, records, f". {AGAIN}")
     stored = [(_parsed(topic, record.value), record.partition) for record in records]
     _expect_each_once(topic, Counter(quote.get("number") for quote, _ in stored), {quote["number"] for quote in book})
     places = _places(topic, stored)

@@ -11,14 +11,13 @@ import pandas as pd
 
 from kafkalab import Cluster
 from kafkalab.courseware.declaration import NotDoneYet, exercise, expect
-from kafkalab.courseware.exercises.reading import records_of
+from kafkalab.courseware.exercises.reading import NEW_TOPIC, expect_keys, records_of
 from kafkalab.errors import InvalidArgument
 from kafkalab.simulation.source import Record
 
 __all__ = ["add_platform", "hot_key", "press_office"]
 
 MOST_OF_ALL = 0.25
-AGAIN = "Run the exercise's cell again: it makes a new topic."
 ANOTHER = "To try again, take another name for the group: one that has committed goes on behind that."
 NEXT = "Run the exercise's cell again: it goes on with the next events."
 
@@ -40,14 +39,13 @@ def hot_key(cluster: Cluster, *, topic: str, comments: Sequence[Record]) -> str:
         "ended with an error, or something else was sent. Mend what its last line names, and run it again.",
     )
     stored = pd.DataFrame([{**json.loads(record.value), "partition": record.partition} for record in records])
-    keyless = sum(not record.key for record in records)
-    expect(not keyless, f"{keyless} of {len(records)} records in topic {topic} have no key, or an empty one. {AGAIN}")
+    expect_keys(topic, records, f", or an empty one. {NEW_TOPIC}")
     _expect_users_together(topic, stored)
     shares = stored["partition"].value_counts(normalize=True)
     expect(
         shares.max() <= MOST_OF_ALL,
         f"each user's comments are together, and partition {shares.idxmax()} holds {shares.max():.0%} of all: the key "
-        f"has too few different values, or one that is far too frequent. {AGAIN}",
+        f"has too few different values, or one that is far too frequent. {NEW_TOPIC}",
     )
     return f"each user's comments are in one partition, in order, and the fullest partition has {shares.max():.0%}."
 
@@ -58,14 +56,14 @@ def _expect_users_together(topic: str, stored: pd.DataFrame) -> None:
     expect(
         not torn,
         f"in topic {topic} the comments of {len(torn)} users lie in more than one partition, such as those of "
-        f"{torn[0] if torn else ''}: no reader of some partitions knows all that a user writes. {AGAIN}",
+        f"{torn[0] if torn else ''}: no reader of some partitions knows all that a user writes. {NEW_TOPIC}",
     )
     ordered = stored.groupby("user")["event_id"].is_monotonic_increasing
     mixed = sorted(ordered.index[~ordered])
     expect(
         not mixed,
         f"in topic {topic} the comments of {len(mixed)} users are in the wrong order, such as those of "
-        f"{mixed[0] if mixed else ''}: send them in the order of the list. {AGAIN}",
+        f"{mixed[0] if mixed else ''}: send them in the order of the list. {NEW_TOPIC}",
     )
 
 

@@ -15,11 +15,9 @@ import pandas as pd
 from kafkalab import Cluster
 from kafkalab.apps.shop import as_table, balances, statuses
 from kafkalab.courseware.declaration import NotDoneYet, exercise, expect
-from kafkalab.courseware.exercises.reading import records_of, require_topic, setting_of
+from kafkalab.courseware.exercises.reading import NEW_TOPIC, records_of, require_topic, setting_of
 
 __all__ = ["balance_at", "order_snapshots", "pieces_sold"]
-
-_AGAIN = "Run the exercise's cell again: it makes a new topic."
 
 
 @exercise(
@@ -61,10 +59,10 @@ def _numbers(cluster: Cluster, topic: str, unit: str) -> dict[str, int]:
     """Return the number that each key has, in a topic where none comes twice."""
     records = records_of(cluster, topic)
     expect(records, f"topic {topic} is empty: send to it, and close or flush the producer.")
-    expect(all(record.key for record in records), f"a record in topic {topic} has no key. {_AGAIN}")
+    expect(all(record.key for record in records), f"a record in topic {topic} has no key. {NEW_TOPIC}")
     times = Counter(record.key.decode() for record in records)
     twice = sorted(key for key, count in times.items() if count > 1)
-    expect(not twice, f"{twice[:1]} is there more than once in topic {topic}. {_AGAIN}")
+    expect(not twice, f"{twice[:1]} is there more than once in topic {topic}. {NEW_TOPIC}")
     return {record.key.decode(): _number(record, unit) for record in records}
 
 

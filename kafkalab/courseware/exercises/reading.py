@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
@@ -12,9 +13,12 @@ from kafkalab.courseware.declaration import NotDoneYet, expect
 from kafkalab.errors import InvalidArgument
 from kafkalab.waiting import wait_until
 
-__all__ = ["records_of", "require_topic", "setting_of"]
+__all__ = ["NEW_TOPIC", "expect_keys", "records_of", "require_topic", "setting_of"]
 
 _SECONDS = 20.0
+
+#: What to do where an exercise's cell makes its topic.
+NEW_TOPIC = "Run the exercise's cell again: it makes a new topic."
 
 
 def require_topic(cluster: Cluster, answer: object, name: str) -> str:
@@ -65,6 +69,21 @@ def records_of(cluster: Cluster, topic: str) -> list[Any]:
             every=0,
         )
     return sorted(found, key=lambda record: (record.partition, record.offset))
+
+
+def expect_keys(topic: str, records: Sequence[Any], advice: str) -> None:
+    """Hold that every record has a key.
+
+    Args:
+        topic: whose they are.
+        records: as :func:`records_of` has them.
+        advice: ends the sentence "... of ... records in topic ... have no key".
+
+    Raises:
+        NotDoneYet: some have none, or an empty one.
+    """
+    keyless = sum(not record.key for record in records)
+    expect(not keyless, f"{keyless} of {len(records)} records in topic {topic} have no key{advice}")
 
 
 def setting_of(cluster: Cluster, topic: str, name: str) -> str:
