@@ -15,6 +15,7 @@
     │   └── PortInUse                     the port asked for is taken
     ├── BrokerFailed                      a broker ended by itself; its last log lines are shown
     ├── ToolFailed                        one of Kafka's command-line tools failed; shows what it said
+    │   └── ToolRefused                   the cluster does not let this user do that
     ├── ClusterUnreachable                no broker answers at the address of a borrowed cluster
     │   └── AccessRefused                 one answers, and does not let this client in
     ├── NotRunning                        the cluster or broker is not in a state to do that
@@ -23,6 +24,7 @@
     ├── ApplicationFailed                 an application that reads the traffic ended by itself, or came no further
     ├── WaitTimeout (TimeoutError)        an awaited state was not observed in time; shows the last observation
     └── UnsupportedByBackend              this kind of cluster cannot do that
+        └── BorrowedCluster               nobody can who has only borrowed it
 
 ``kafkalab.courseware`` adds its own under the same root, beside the exercises that raise them.
 A message says in one sentence what happened, with the value, and what to do about it.
@@ -33,6 +35,7 @@ from __future__ import annotations
 __all__ = [
     "AccessRefused",
     "ApplicationFailed",
+    "BorrowedCluster",
     "BrokerFailed",
     "CacheProblem",
     "ClusterUnreachable",
@@ -48,6 +51,7 @@ __all__ = [
     "PortInUse",
     "SnapshotUnusable",
     "ToolFailed",
+    "ToolRefused",
     "TopicExists",
     "TrafficFailed",
     "UnsupportedByBackend",
@@ -111,6 +115,10 @@ class ToolFailed(KafkalabError):
     """One of Kafka's own command-line tools failed; the message carries what it said."""
 
 
+class ToolRefused(ToolFailed):
+    """It failed because the cluster does not give this user the right to do that."""
+
+
 class ClusterUnreachable(KafkalabError):
     """No broker answers at the address of a borrowed cluster."""
 
@@ -157,3 +165,7 @@ class WaitTimeout(KafkalabError, TimeoutError):
 
 class UnsupportedByBackend(KafkalabError):
     """This kind of cluster cannot do that; the message says which can."""
+
+
+class BorrowedCluster(UnsupportedByBackend):
+    """It needs the brokers' processes or files, and they are somebody else's."""

@@ -13,7 +13,7 @@ from kafka.errors import KafkaError
 
 from kafkalab.clusters.admin import QUICK_RECONNECT, PatientAdmin
 from kafkalab.clusters.clientlog import ClientLog
-from kafkalab.clusters.lodging import Lodging
+from kafkalab.clusters.lodging import READERS, Lodging
 from kafkalab.clusters.log_views import LogViews
 from kafkalab.clusters.node import Node
 from kafkalab.clusters.reading import TopicReading
@@ -105,6 +105,7 @@ class Clients(LogViews):
         return TopicReading(
             self.client_config("confluent-kafka"),
             topics,
+            group=self._lodging.name(READERS),
             committed=committed,
             timeout=timeout,
             leaders_ends=lambda: self._admin.ask(lambda admin: leaders_ends(admin, topics), timeout),
@@ -118,6 +119,7 @@ class Clients(LogViews):
         Raises:
             InvalidArgument: there is no such tool.
             ToolFailed: it failed, or ran longer than ``timeout`` seconds.
+            ToolRefused: it failed, since the cluster does not give this user the right.
         """
         backend = self._backend
         return run_tool(name, arguments, backend.harness_servers, backend.harness_access, stdin=stdin, timeout=timeout)

@@ -298,14 +298,16 @@ class Cluster(Clients, Snapshots):
             name: letters, digits, dots, underscores, hyphens.
             partitions: at least 1.
             replication_factor: by default 3, or the number of running brokers where these are fewer.
-            config: topic settings in Kafka's names, such as ``{"min.insync.replicas": 2}``.
+            config: topic settings in Kafka's names, such as ``{"min.insync.replicas": 2}``. Records are kept for
+                ever unless they say otherwise.
 
         Raises:
             InvalidArgument: an illegal name, a count that is not possible, or a setting that Kafka refuses.
             TopicExists: there is such a topic.
         """
         running = [broker.id for broker in self.brokers if broker.state == "running"]
-        topic = NewTopic.checked(self.name(name), partitions, replication_factor, config, running)
+        settings = {**self._backend.topic_config, **(config or {})}
+        topic = NewTopic.checked(self.name(name), partitions, replication_factor, settings, running)
         self._lodging.note(topic.name)
         create_topic(self._changes, self._backend, topic)
         return topic.name

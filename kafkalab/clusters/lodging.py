@@ -14,7 +14,10 @@ from kafka.errors import KafkaError
 from kafkalab.clusters.admin import PatientAdmin
 from kafkalab.errors import InvalidArgument, KafkalabError
 
-__all__ = ["LeftBehind", "Lodging", "fresh_prefix"]
+__all__ = ["READERS", "LeftBehind", "Lodging", "fresh_prefix"]
+
+#: What kafkalab's own readers are called, which join no group: rights may be asked for that name all the same.
+READERS = "kafkalab-readers"
 
 _PREFIX = re.compile(r"[a-zA-Z0-9._-]{0,100}")
 _CLEAR_SECONDS = 10.0
@@ -60,11 +63,12 @@ class Lodging:
         return base if base.startswith(self.prefix) else self.prefix + base
 
     def shown(self, frame: pd.DataFrame, column: str = "topic") -> pd.DataFrame:
-        """Return the rows of ``frame`` whose ``column`` is ours, or empty, without the prefix."""
-        if not self.prefix:
-            return frame
-        mine = frame[frame[column].str.startswith(self.prefix) | (frame[column] == "")]
-        return mine.assign(**{column: mine[column].str.removeprefix(self.prefix)}).reset_index(drop=True)
+        """Return ``frame`` with the names in ``column`` without the prefix."""
+        return frame.assign(**{column: frame[column].str.removeprefix(self.prefix)}) if self.prefix else frame
+
+    def own(self, frame: pd.DataFrame, column: str = "topic") -> pd.DataFrame:
+        """Return the rows of ``frame`` whose ``column`` has the prefix, without it."""
+        return self.shown(frame[frame[column].str.startswith(self.prefix)].reset_index(drop=True), column)
 
     def note(self, topic: str) -> None:
         """Remember a topic that is about to be made: what is interrupted half-way may be there."""

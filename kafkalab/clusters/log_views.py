@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from kafkalab.clusters import messages, storage
-from kafkalab.clusters.backends.base import Backend
+from kafkalab.clusters.lodging import READERS
 from kafkalab.clusters.views import Views
 from kafkalab.errors import InvalidArgument
 
 __all__ = ["LogViews"]
 
 
-class LogViews(Views, ABC):
+class LogViews(Views):
     """The tables of a :class:`~kafkalab.clusters.cluster.Cluster` that need more than an admin client."""
-
-    @property
-    @abstractmethod
-    def _backend(self) -> Backend: ...
 
     @abstractmethod
     def client_config(self, library: str = "kafka-python") -> dict[str, Any]:
@@ -113,6 +109,7 @@ class LogViews(Views, ABC):
             self.client_config("confluent-kafka"),
             topic,
             numbers,
+            group=self._lodging.name(READERS),
             limit=limit,
             start=start,
             committed=committed,

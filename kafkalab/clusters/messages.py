@@ -19,7 +19,6 @@ from kafkalab.waiting import wait_until
 __all__ = ["check_bounds", "read"]
 
 _READER = {
-    "group.id": "kafkalab-messages",  # the library wants a name; what is assigned by hand joins no group
     "enable.auto.commit": False,
     "enable.partition.eof": True,
     "auto.offset.reset": "earliest",
@@ -49,6 +48,7 @@ def read(
     topic: str,
     partitions: Iterable[int],
     *,
+    group: str,
     limit: int,
     start: int = 0,
     committed: bool = False,
@@ -61,6 +61,7 @@ def read(
         config: confluent-kafka's settings that reach the cluster.
         topic: its name.
         partitions: the numbers to read.
+        group: the library wants the name of a group; what is assigned by hand joins none and commits nothing.
         limit: at most so many records of each partition.
         start: the first offset that is wanted.
         committed: leave out records of transactions that were aborted or are open (read_committed).
@@ -71,7 +72,8 @@ def read(
         WaitTimeout: some partition could not be read to its end or to the limit in time.
     """
     isolation = "read_committed" if committed else "read_uncommitted"
-    consumer = Consumer({**config, **QUICK_RECONNECT, **_READER, "isolation.level": isolation}, logger=LOGGER)
+    settings = {**QUICK_RECONNECT, **_READER, "group.id": group, "isolation.level": isolation}
+    consumer = Consumer({**config, **settings}, logger=LOGGER)
     look = _Look(consumer, topic, dict.fromkeys(partitions, limit), start)
     try:
         wait_until(
@@ -102,13 +104,14 @@ class _Look:
 
     def _take(self, message: Any) -> None:
         number = message.partition()
+        if message.error() is not None:
+            if message.error().code() == _END:
+                self._left.pop(number, None)
         # What lies before the start comes where the log ends before it.
-        if number not in self._left or message.offset() < self._start:
+        elif number not in self._left or message.offset() < self._start:
             self._left.pop(number, None)
-        elif message.error() is None:
+        else:
             self._keep(message)
-        elif message.error().code() == _END:
-            del self._left[number]
 
     def _keep(self, message: Any) -> None:
         number = message.partition()

@@ -168,6 +168,7 @@ class Node:
     def _require(self, action: str, *states: NodeState) -> None:
         state = self.state
         if state not in states:
+            self.check_control()  # its remedies are for those who can start and stop it
             raise NotRunning(f"cannot {action} {self!r}: {_REMEDIES[state]}")
 
     def __repr__(self) -> str:

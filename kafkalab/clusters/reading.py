@@ -42,8 +42,6 @@ QUICK_RECONNECT: dict[str, Any] = {
     "allow.auto.create.topics": False,
 }
 _READER = {
-    # The library wants the name of a group; what is assigned by hand joins none and commits nothing.
-    "group.id": "kafkalab-reading",
     "enable.auto.commit": False,
     "enable.partition.eof": True,
     "auto.offset.reset": "earliest",  # where retention overtakes the reader, it goes on at the new log start
@@ -72,6 +70,7 @@ class TopicReading:
     Args:
         config: confluent-kafka's settings that reach the cluster.
         topics: their names.
+        group: the library wants the name of a group; what is assigned by hand joins none and commits nothing.
         committed: leave out what transactions wrote that were aborted or are open.
         timeout: seconds without any progress after which the partitions that are left count as not reached.
         leaders_ends: returns log end and high watermark of each partition's leader. Records between the two, as
@@ -84,12 +83,14 @@ class TopicReading:
         config: Mapping[str, Any],
         topics: Sequence[str],
         *,
+        group: str,
         committed: bool,
         timeout: float,
         leaders_ends: Callable[[], Mapping[_Partition, tuple[int, int] | None]],
     ) -> None:
         self._config = {**config, **QUICK_RECONNECT}
         self._topics = list(dict.fromkeys(topics))
+        self._group = group
         self._isolation, self._level = _ISOLATION[committed]
         self._timeout = timeout
         self._leaders_ends = leaders_ends
@@ -129,7 +130,8 @@ class TopicReading:
         """Read until nothing is ``left``: a partition is taken out when its end is reached."""
         if not left:
             return
-        consumer = Consumer({**self._config, **_READER, "isolation.level": self._isolation}, logger=LOGGER)
+        settings = {**_READER, "group.id": self._group, "isolation.level": self._isolation}
+        consumer = Consumer({**self._config, **settings}, logger=LOGGER)
         try:
             consumer.assign([TopicPartition(*key, start) for key, start in starts.items()])
             progress = time.monotonic()

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 from kafka import TopicPartition
 from kafka.admin import OffsetSpec
-from kafka.errors import InvalidTopicError, UnknownTopicOrPartitionError
+from kafka.errors import InvalidTopicError, TopicAuthorizationFailedError, UnknownTopicOrPartitionError
 
 from kafkalab.errors import InvalidArgument
 
@@ -42,11 +42,14 @@ def partitions(admin: Any, topic: str | None = None) -> pd.DataFrame:
 
     Raises:
         InvalidArgument: there is no such topic.
+        TopicAuthorizationFailedError: this user may not see it.
     """
     asked = topic is not None
     found = admin.describe_topics([topic] if asked else None)
-    if asked and found[0]["error_code"] in _NO_TOPIC:
+    if asked and (error := found[0]["error_code"]) in _NO_TOPIC:
         raise InvalidArgument(f"there is no topic {topic!r}: see cluster.topics() for those there are.")
+    if asked and error == TopicAuthorizationFailedError.errno:
+        raise TopicAuthorizationFailedError(topic)
     rows = [
         (
             described["name"],
@@ -63,19 +66,14 @@ def partitions(admin: Any, topic: str | None = None) -> pd.DataFrame:
     return table(rows, columns, ["topic", "partition"])
 
 
-def groups(admin: Any) -> pd.DataFrame:
+def groups(admin: Any, group: str | None = None) -> pd.DataFrame:
     """Return group, state, protocol (str), members, partitions (int64): consumer groups and what they read."""
-    ids = [group["group_id"] for group in admin.list_groups() if group["protocol_type"] == "consumer"]
+    known = [each["group_id"] for each in admin.list_groups() if each["protocol_type"] == "consumer"]
+    ids = [name for name in known if group in (None, name)]
     described = admin.describe_groups(ids) if ids else {}
     rows = [
-        (
-            group_id,
-            group["group_state"],
-            group["protocol_data"],
-            len(group["members"]),
-            _assigned_count(group),
-        )
-        for group_id, group in described.items()
+        (name, found["group_state"], found["protocol_data"], len(found["members"]), _assigned_count(found))
+        for name, found in described.items()
     ]
     columns = {"group": "str", "state": "str", "protocol": "str", "members": "int64", "partitions": "int64"}
     return table(rows, columns, ["group"])

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from kafkalab.clusters.access import PLAINTEXT, Access
 from kafkalab.clusters.distribution import Jars, broker_jars, find_java, tools_jars
 from kafkalab.clusters.properties import render
-from kafkalab.errors import InvalidArgument, ToolFailed
+from kafkalab.errors import InvalidArgument, ToolFailed, ToolRefused
 
 __all__ = ["TOOLS", "run_tool"]
 
@@ -43,6 +43,7 @@ TOOLS = {
 # These read files, or take the servers in their own words.
 _WITHOUT_SERVERS = frozenset({"kafka-dump-log"})
 _VIA_PROPERTIES = frozenset({"kafka-producer-perf-test"})
+_REFUSED = re.compile(r"AuthorizationException|[Nn]ot authorized")
 _FLAGS = ("-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData", "-Xlog:disable")
 
 
@@ -60,6 +61,7 @@ def run_tool(
     Raises:
         InvalidArgument: there is no such tool.
         ToolFailed: its exit code was not 0, or it ran longer than ``timeout`` seconds; shows what it said.
+        ToolRefused: its exit code was not 0, since the cluster does not give this user the right.
     """
     main_class = TOOLS.get(name.removesuffix(".sh"))
     if main_class is None:
@@ -79,7 +81,8 @@ def _output(name: str, command: list[str], stdin: str, timeout: float) -> str:
             f"or give it longer with timeout=."
         ) from error
     if done.returncode != 0:
-        raise ToolFailed(f"{name} failed (exit code {done.returncode}): {_last_words(done.stdout, done.stderr)}")
+        failure = ToolRefused if _REFUSED.search(done.stdout + done.stderr) else ToolFailed
+        raise failure(f"{name} failed (exit code {done.returncode}): {_last_words(done.stdout, done.stderr)}")
     return done.stdout
 
 

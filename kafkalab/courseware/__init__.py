@@ -66,6 +66,7 @@ which house rules the lesson breaks (``kafkalab.courseware.rules``).
 
 from __future__ import annotations
 
+from kafkalab.courseware import borrowed
 from kafkalab.courseware.declaration import Exercise, NotDoneYet, exercise, expect
 from kafkalab.courseware.desk import check, hint, progress, solution
 from kafkalab.courseware.pictures import show
@@ -84,3 +85,5 @@ __all__ = [
     "show",
     "solution",
 ]
+
+borrowed.install()

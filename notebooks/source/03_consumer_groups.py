@@ -72,12 +72,11 @@ class Cook(Thread):
 # %%
 def settled(group, *cooks):
     def seen():
-        groups = cluster.groups().set_index("group")[["state", "members", "partitions"]]
-        told = groups.loc[group].tolist() if group in groups.index else []
+        told = cluster.groups(group)[["state", "members", "partitions"]].to_numpy().tolist()
         joined = [cook.consumer.group_metadata() for cook in cooks]
         return told, {(mine.generation_id, mine.state) for mine in joined}
     def as_wanted(now):
-        return now[0] == ["Stable", len(cooks), 3] and [state for _, state in now[1]] == ["<stable>"]
+        return now[0] == [["Stable", len(cooks), 3]] and [state for _, state in now[1]] == ["<stable>"]
     wait_until(seen, as_wanted, what=f"{len(cooks)} cooks in group {group}")
     return cluster.members(group)
 

@@ -113,12 +113,12 @@ guess
 # %%
 prices = cluster.create_topic("stock-prices", partitions=3)
 trades = (record for record in Stocks(seed=4).records(4_000) if record.topic == "stock-prices")
-run = traffic.start(cluster, islice(trades, 2_000), rate=400, acks="all")
 
 def in_sync(story):
     return story.isr()["isr"].tail(3).map(len).tolist()
 
 with observe.watch(cluster, topic=prices) as story:
+    run = traffic.start(cluster, islice(trades, 2_000), rate=400, acks="all")
     wait_until(lambda: run.observe().acknowledged, lambda count: count > 300, what="300 acknowledged")
     kill = faults.kill(faults.leader(prices, 0)).fire(cluster)
     story.mark(kill.name)

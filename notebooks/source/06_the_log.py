@@ -313,11 +313,14 @@ def log_start(topic):
 
 noon = market.start_ms + 12 * hour
 configure(prices, {"retention.ms": round(time() * 1000) - noon})
+by_time = wait_until(
+    lambda: cluster.log(prices), lambda log: log["segment"].min() > 0, what="a shorter log"
+)
 start = wait_until(lambda: log_start(prices), what="a log that begins later")
 oldest = clock(read(prices, start, start + 1)[0].timestamp)
 print("the log begins at offset", start, "which is from", oldest)
 guess.compare(choices[0] if oldest < "12:00" else choices[1 if oldest == "12:00" else 2])
-by_time, files = cluster.log(prices), cluster.segments(prices)
+files = cluster.segments(prices)
 files.query("kind in ['log', 'log.deleted']").groupby("kind")["bytes"].agg(files="count", bytes="sum")
 
 # %% [markdown]

@@ -14,31 +14,18 @@ from kafkalab import Cluster, traffic
 from kafkalab.clusters import lodging
 from kafkalab.clusters.lodging import LeftBehind
 from kafkalab.clusters.ports import PortReservation
-from kafkalab.errors import AccessRefused, ClusterUnreachable, InvalidArgument
+from kafkalab.courseware.exercises.reading import setting_of
+from kafkalab.errors import AccessRefused, BorrowedCluster, ClusterUnreachable, InvalidArgument, ToolRefused
 from kafkalab.simulation import Crypto
+from tests.borrowed import PASSWORD, USER, lent, way_in
 
 pytestmark = pytest.mark.integration
-
-USER, PASSWORD = "anna", "correct horse"
-# docs/deploying.md gives a learner the same.
-RIGHTS = ("--topic", "anna-", "--group", "anna-", "--transactional-id", "anna-")
-# The owner's own listeners are plain and nobody's, so that nobody has to be a super user there.
-PROPERTIES = {
-    "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
-    "super.users": "User:ANONYMOUS;User:learner",
-}
 
 
 @pytest.fixture(scope="module")
 def owner() -> Iterator[Cluster]:
-    """A secured cluster on which ``anna`` may do everything to what begins with ``anna-``, and nothing else."""
-    with Cluster(3, security="sasl-tls", properties=PROPERTIES) as cluster:
+    with lent() as cluster:
         cluster.create_topic("somebody-elses")
-        add = f"SCRAM-SHA-512=[password={PASSWORD}]"
-        user = ("--entity-type", "users", "--entity-name", USER)
-        cluster.kafka_tool("kafka-configs", "--alter", "--add-config", add, *user)
-        all_of = ("--operation", "All", "--resource-pattern-type", "prefixed", *RIGHTS)
-        cluster.kafka_tool("kafka-acls", "--add", "--allow-principal", f"User:{USER}", *all_of)
         yield cluster
 
 
@@ -68,7 +55,9 @@ def test_with_rights_to_a_prefix_one_works_as_on_a_cluster_of_ones_own(owner: Cl
     assert anna.topics()["topic"].tolist() == ["orders"]
     assert anna.partitions(topic)["topic"].tolist() == ["orders"] * 3
     assert anna.partitions()["isr"].tolist() == [(1, 2, 3)] * 3
-    assert anna.groups()["group"].tolist() == ["readers"]
+    assert anna.groups()["group"].tolist() == anna.groups(group)["group"].tolist() == ["readers"]
+    assert anna.groups(anna.name("nobody")).empty
+    assert anna.messages(topic)["value"].tolist() == [b"one"]
     assert anna.lag(group)["lag"].sum() == 0
     assert anna.kafka_tool("kafka-topics", "--list").split() == [topic]
     assert {"anna-orders", "somebody-elses"} <= set(owner.topics()["topic"])
@@ -88,10 +77,32 @@ def test_a_transaction_is_ones_own_as_well(anna: Cluster) -> None:
 
 def test_what_belongs_to_others_is_neither_shown_nor_given(anna: Cluster) -> None:
     assert "somebody-elses" not in set(anna.topics()["topic"])
+    with pytest.raises(TopicAuthorizationFailedError):
+        anna.partitions("somebody-elses")
+    with pytest.raises(ToolRefused, match=r"kafka-leader-election failed .* Not authorized"):
+        anna.kafka_tool("kafka-leader-election", "--election-type", "preferred", "--all-topic-partitions")
     producer = KafkaProducer(**anna.client_config(), max_block_ms=5000)
     with pytest.raises(TopicAuthorizationFailedError):
         producer.send("somebody-elses", b"x").get(timeout=20)
     producer.close()
+
+
+@pytest.mark.parametrize("act", ["kill", "start", "pause", "resume"])
+def test_nobody_but_their_owner_controls_the_brokers(anna: Cluster, act: str) -> None:
+    with pytest.raises(BorrowedCluster, match=r'use a cluster of your own, Cluster\(backend="local"\)'):
+        getattr(anna.broker(1), act)()
+
+
+def test_records_of_long_ago_are_kept_unless_the_topic_says_otherwise(anna: Cluster) -> None:
+    kept, short = anna.create_topic("kept"), anna.create_topic("short-lived", config={"retention.ms": 60_000})
+    assert [setting_of(anna, topic, "retention.ms") for topic in (kept, short)] == ["-1", "60000"]
+
+
+def test_a_guest_has_a_folder_that_goes_with_it(anna: Cluster) -> None:
+    (anna.folder / "notes").write_text("mine")
+    folder = anna.folder
+    anna.stop()
+    assert not folder.exists()
 
 
 def test_traffic_is_sent_and_verified(anna: Cluster) -> None:
@@ -134,16 +145,8 @@ def test_a_ca_file_that_holds_none(owner: Cluster, tmp_path: Path) -> None:
         Cluster.connect(owner.bootstrap_servers, ca_file=tmp_path / "ca.pem")
 
 
-def test_the_environment_says_which_cluster_to_use(
-    owner: Cluster, ca_file: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name, value in {
-        "KAFKALAB_BOOTSTRAP_SERVERS": owner.bootstrap_servers,
-        "KAFKALAB_SASL_USERNAME": USER,
-        "KAFKALAB_SASL_PASSWORD": PASSWORD,
-        "KAFKALAB_CA_FILE": ca_file,
-        "KAFKALAB_PREFIX": "anna-",
-    }.items():
+def test_the_environment_says_which_cluster_to_use(owner: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in way_in(owner).items():
         monkeypatch.setenv(name, value)
     with Cluster(brokers=3) as cluster:
         assert cluster.create_topic("by-environment") == "anna-by-environment"

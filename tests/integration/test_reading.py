@@ -148,7 +148,7 @@ def test_it_waits_until_readers_are_shown_what_is_there(
         last[0] = next(told, last[0])
         return {("t", 0): last[0]}
 
-    reading = TopicReading({}, ["t"], committed=False, timeout=0.4, leaders_ends=leaders_ends)
+    reading = TopicReading({}, ["t"], group="readers", committed=False, timeout=0.4, leaders_ends=leaders_ends)
     assert reading._still_hidden() == left
 
 

@@ -24,7 +24,7 @@ from kafkalab.clusters.locks import read_lock
 from kafkalab.clusters.properties import NodeAddress, kafka_value, node_properties
 from kafkalab.clusters.spec import ClusterSpec
 from kafkalab.errors import CorruptJar, DownloadFailed
-from tests.integration.test_guest import RIGHTS
+from tests.borrowed import RIGHTS
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "docs" / "deploying"

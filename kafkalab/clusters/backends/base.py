@@ -51,6 +51,11 @@ class Backend(ABC):
         """``host:port`` of every running broker for the harness, joined by commas; "" where none runs."""
 
     @property
+    def topic_config(self) -> Mapping[str, object]:
+        """Settings of new topics, where they do not say otherwise."""
+        return {}
+
+    @property
     def harness_access(self) -> Access:
         """What the harness needs besides its servers: nothing, where it has a plain listener of its own."""
         return PLAINTEXT

@@ -14,10 +14,11 @@ from kafkalab.clusters.access import Access
 from kafkalab.clusters.admin import PatientAdmin
 from kafkalab.clusters.backends.base import Backend, NodeState
 from kafkalab.clusters.metadata import PartitionView, View
+from kafkalab.clusters.processes import SupervisedProcesses
 from kafkalab.clusters.proxy import Link
 from kafkalab.clusters.reading import LOGGER, QUICK_RECONNECT
 from kafkalab.clusters.spec import NodeSpec
-from kafkalab.errors import AccessRefused, ClusterUnreachable, InvalidArgument, UnsupportedByBackend, WaitTimeout
+from kafkalab.errors import AccessRefused, BorrowedCluster, ClusterUnreachable, InvalidArgument, WaitTimeout
 from kafkalab.waiting import wait_until
 
 __all__ = ["ExternalBackend"]
@@ -46,6 +47,7 @@ class ExternalBackend(Backend):
             lambda: {"bootstrap_servers": self._servers, **self._access.kafka_python()}, lambda: ""
         )
         self._known: dict[int, NodeSpec] = {}
+        self._processes: SupervisedProcesses | None = None
 
     @property
     def nodes(self) -> tuple[NodeSpec, ...]:
@@ -53,7 +55,9 @@ class ExternalBackend(Backend):
 
     @property
     def folder(self) -> Path:
-        self._refuse("see its files")
+        if self._processes is None:  # few guests want one
+            self._processes = SupervisedProcesses()
+        return self._processes.folder
 
     def data_folder(self, node_id: int) -> Path:
         self._refuse(f"see the files of broker {node_id}")
@@ -65,6 +69,11 @@ class ExternalBackend(Backend):
     @property
     def harness_servers(self) -> str:
         return self._servers
+
+    @property
+    def topic_config(self) -> Mapping[str, object]:
+        # Whoever runs it may keep records for a week, and simulated times lie further back.
+        return {"retention.ms": -1}
 
     @property
     def access(self) -> Access:
@@ -144,11 +153,12 @@ class ExternalBackend(Backend):
 
     def close(self) -> None:
         self._admin.close()
+        if self._processes is not None:
+            self._processes.close()
 
     def _refuse(self, what: str) -> NoReturn:
-        raise UnsupportedByBackend(
-            f"this cluster is borrowed, so kafkalab cannot {what}: use a cluster of your own, "
-            "`with Cluster() as cluster:`."
+        raise BorrowedCluster(
+            f'this cluster is borrowed, so kafkalab cannot {what}: use a cluster of your own, Cluster(backend="local").'
         )
 
     def check_control(self) -> None:

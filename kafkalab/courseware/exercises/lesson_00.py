@@ -6,7 +6,7 @@ from typing import Any
 
 from kafkalab import Cluster
 from kafkalab.courseware.declaration import NotDoneYet, exercise, expect
-from kafkalab.courseware.exercises.reading import records_of, require_topic
+from kafkalab.courseware.exercises.reading import records_of, require_topic, rows_of
 from kafkalab.errors import InvalidArgument
 
 __all__ = ["first_record", "first_topic", "two_readers"]
@@ -112,7 +112,7 @@ def _committed(cluster: Cluster, topic: str, group: str) -> int:
     except InvalidArgument as error:
         raise NotDoneYet(f"Kafka knows no group {group!r} yet: give it to a consumer as group_id, and read.") from error
     # Topics of the lessons start at offset 0, so that a committed offset is the number of records read.
-    read = int(offsets.loc[offsets["topic"] == topic, "committed"].clip(lower=0).sum())
+    read = int(rows_of(cluster, topic, offsets)["committed"].clip(lower=0).sum())
     expect(
         read > 0,
         f"group {group} has committed no record of topic {topic} yet: read one, and close the consumer "

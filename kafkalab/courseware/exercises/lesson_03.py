@@ -14,7 +14,7 @@ from kafka import KafkaProducer
 from kafkalab import Cluster
 from kafkalab.courseware.declaration import NotDoneYet, exercise, expect
 from kafkalab.courseware.exercises.killing import looped_steps, run_answer
-from kafkalab.courseware.exercises.reading import records_of
+from kafkalab.courseware.exercises.reading import records_of, rows_of
 from kafkalab.errors import InvalidArgument
 
 __all__ = ["lag_to_zero", "no_double_effect", "rewind"]
@@ -39,7 +39,7 @@ OVER = "To start over, run the exercise's cell again: it puts the group back."
 def rewind(cluster: Cluster, *, topic: str, group: str, since_ms: int) -> str:
     """Compare the group's committed offsets with the times of the records."""
     records = records_of(cluster, topic)
-    of_topic = _lag(cluster, group).query("topic == @topic")
+    of_topic = rows_of(cluster, topic, _lag(cluster, group))
     committed = dict(zip(of_topic["partition"].tolist(), of_topic["committed"].tolist(), strict=True))
     for partition in sorted({record.partition for record in records}):
         of = [record for record in records if record.partition == partition]

@@ -95,6 +95,7 @@ def _several(given: Any) -> list[object]:
 )
 def refused_write(cluster: Cluster, *, topic: str) -> str:
     """Look at broker 3 and at the topic's setting, and write."""
+    cluster.broker(3).check_control()
     expect(cluster.broker(3).state == "stopped", "broker 3 runs, and it should stay off: cluster.broker(3).stop().")
     least = _min_isr(cluster, topic)
     in_sync = int(cluster.partitions(topic)["isr"].map(len).min())
@@ -114,6 +115,7 @@ def refused_write(cluster: Cluster, *, topic: str) -> str:
 )
 def without_loss(cluster: Cluster, *, topic: str, ledger: Ledger) -> str:
     """Ask for the topic's leader, and have the ledger read the topic."""
+    cluster.broker(1).check_control()
     expect(_leader(cluster, topic) >= 0, f"topic {topic} has no leader: nobody can write to it or read it.")
     verdict = ledger.verify(cluster, timeout=SECONDS)
     expect(verdict.verified, f"topic {topic} could not be read to its end: is its leader running?")

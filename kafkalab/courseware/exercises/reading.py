@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import pandas as pd
 from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 from kafka.admin import ConfigResource
 
@@ -13,7 +14,7 @@ from kafkalab.courseware.declaration import NotDoneYet, expect
 from kafkalab.errors import InvalidArgument
 from kafkalab.waiting import wait_until
 
-__all__ = ["NEW_TOPIC", "expect_keys", "records_of", "require_topic", "setting_of"]
+__all__ = ["NEW_TOPIC", "expect_keys", "records_of", "require_topic", "rows_of", "setting_of"]
 
 _SECONDS = 20.0
 
@@ -69,6 +70,11 @@ def records_of(cluster: Cluster, topic: str) -> list[Any]:
             every=0,
         )
     return sorted(found, key=lambda record: (record.partition, record.offset))
+
+
+def rows_of(cluster: Cluster, topic: str, table: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of one topic in a table of the cluster's, in which a borrowed cluster's names have no prefix."""
+    return table[table["topic"].map(cluster.name) == topic]
 
 
 def expect_keys(topic: str, records: Sequence[Any], advice: str) -> None:

@@ -36,7 +36,13 @@ def test_what_cannot_begin_a_name(prefix: object) -> None:
 
 
 def test_tables_show_what_is_ones_own_without_the_prefix() -> None:
+    own = Lodging("anna-").own(FRAME)
+    assert own.to_dict("list") == {"topic": ["orders"], "partition": [0]}
+    assert own.dtypes.equals(FRAME.dtypes)
+    assert Lodging().own(FRAME).equals(FRAME)
+
+
+def test_what_was_asked_for_is_shown_whoever_it_belongs_to() -> None:
     shown = Lodging("anna-").shown(FRAME)
-    assert shown.to_dict("list") == {"topic": ["orders", ""], "partition": [0, 2]}
-    assert shown.dtypes.equals(FRAME.dtypes)
+    assert shown["topic"].tolist() == [name.removeprefix("anna-") for name in FRAME["topic"]]
     assert Lodging().shown(FRAME) is FRAME

@@ -1,0 +1,144 @@
+"""Lessons on a cluster that somebody else runs: a cell that this cluster refuses says so, and Run All goes on.
+
+A refused cell ends in its sentence, in place of an error. What it did not come to assign is remembered: a cell below
+that needs one of those names is left out before it starts, or it would wait in vain for what did not happen. Only the
+functions and classes of such cells are defined all the same, for others may call them.
+"""
+
+from __future__ import annotations
+
+import ast
+import symtable
+from collections.abc import Iterator, Sequence
+from types import TracebackType
+from typing import Any
+
+from IPython import get_ipython
+from kafka.errors import ClusterAuthorizationFailedError, TopicAuthorizationFailedError
+
+from kafkalab.errors import BorrowedCluster, ToolRefused
+
+__all__ = ["LeftOut", "install"]
+
+_DEFINITIONS = (ast.FunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom)
+_REFUSALS = (BorrowedCluster, ToolRefused, ClusterAuthorizationFailedError, TopicAuthorizationFailedError)
+
+
+class LeftOut:
+    """What is missing because cells were refused or left out.
+
+    Attributes:
+        missing: the names that a cell above would have assigned.
+    """
+
+    def __init__(self) -> None:
+        self.missing: set[str] = set()
+        self._statements: Sequence[ast.stmt] = ()
+        self._refusal: BaseException | None = None
+
+    # ---- what IPython calls -----------------------------------------------------------------------------------
+
+    def visit(self, cell: ast.Module) -> ast.Module:
+        """Return the cell to run: itself, or a sentence in the place of one that needs what is missing."""
+        self._statements = cell.body
+        needed = sorted(_needed(cell.body) & self.missing)
+        self.missing -= _assigned_in(cell.body)
+        if not needed:
+            return cell
+        names = ", ".join(f"`{name}`" for name in needed)
+        said = ast.parse(f"print({f'Left out: it needs {names} from a cell above that was left out.'!r})")
+        return ast.Module([*said.body, *self._leave_out(cell.body)], cell.type_ignores)
+
+    def refuse(
+        self,
+        shell: Any,
+        kind: type[BaseException],
+        error: BaseException,
+        trace: TracebackType,
+        tb_offset: int | None = None,
+    ) -> None:
+        """Say what was refused, and note what the cell did not come to assign."""
+        print(f"Left out: {_told(error)}")
+        file, line = _place_in_cell(trace)
+        kept = self._leave_out([each for each in self._statements if (each.end_lineno or 0) >= line])
+        exec(compile(ast.Module(kept, []), file, "exec"), shell.user_ns)  # noqa: S102 - the notebook's own code
+        self._refusal = error
+
+    def _leave_out(self, statements: Sequence[ast.stmt]) -> list[ast.stmt]:
+        """Note as missing what these assign, and return those that define something all the same."""
+        self.missing |= _assigned_in([each for each in statements if not isinstance(each, _DEFINITIONS)])
+        kept: list[ast.stmt] = []
+        for each in statements:
+            if isinstance(each, _DEFINITIONS) and not _needed([each]) & self.missing:
+                kept.append(each)
+            else:
+                self.missing |= _assigned_in([each])
+        return kept
+
+    def forgive(self, result: Any) -> None:
+        """Let the cell count as one that succeeded, so that those below it are run."""
+        if result is not None and result.error_in_exec is self._refusal:
+            result.error_in_exec = None
+        self._refusal = None
+
+
+def install() -> None:
+    """Let the notebook that this runs in, if it is one, leave out what a borrowed cluster refuses."""
+    shell: Any = get_ipython()
+    if shell is None:
+        return
+    left_out = LeftOut()
+    shell.set_custom_exc(_REFUSALS, left_out.refuse)
+    shell.ast_transformers.append(left_out)
+    shell.events.register("post_run_cell", left_out.forgive)
+
+
+def _told(error: BaseException) -> str:
+    if not isinstance(error, BorrowedCluster):
+        # Kafka's own words are a whole request and its answer.
+        return 'this cluster gives you no right to do that: use a cluster of your own, Cluster(backend="local").'
+    return str(error)
+
+
+def _place_in_cell(trace: TracebackType | None) -> tuple[str, int]:
+    """Return the name of the cell, as that of a file, and the line that it has come to."""
+    while trace is not None and trace.tb_frame.f_code.co_name != "<module>":
+        trace = trace.tb_next
+    return (trace.tb_frame.f_code.co_filename, trace.tb_lineno) if trace else ("", 0)
+
+
+def _needed(statements: Sequence[ast.stmt]) -> set[str]:
+    """Return the names that these statements take from cells above."""
+    needed: set[str] = set()
+    defined: set[str] = set()
+    for statement in statements:
+        table = _table(statement)
+        own = set(_assigned(table))
+        used = set(_referenced(table)) | (own if isinstance(statement, ast.AugAssign) else set())
+        # x = x + 1 takes x from above; with ... as x, and for x in ..., define it before they use it.
+        needed |= used - defined - (set() if isinstance(statement, ast.Assign | ast.AugAssign) else own)
+        defined |= own
+    return needed
+
+
+def _assigned_in(statements: Sequence[ast.stmt]) -> set[str]:
+    return {name for statement in statements for name in _assigned(_table(statement))}
+
+
+def _table(statement: ast.stmt) -> symtable.SymbolTable:
+    return symtable.symtable(ast.unparse(statement), "a cell", "exec")
+
+
+def _assigned(table: symtable.SymbolTable) -> Iterator[str]:
+    for symbol in table.get_symbols():
+        if symbol.is_assigned() or symbol.is_imported():
+            yield symbol.get_name()
+
+
+def _referenced(table: symtable.SymbolTable) -> Iterator[str]:
+    """Yield the global names that a statement reads, in its functions and comprehensions as well."""
+    for symbol in table.get_symbols():
+        if symbol.is_referenced() and (symbol.is_global() or table.get_type() == "module"):
+            yield symbol.get_name()
+    for child in table.get_children():
+        yield from _referenced(child)

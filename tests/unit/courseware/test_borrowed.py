@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+from kafka.errors import ClusterAuthorizationFailedError, KafkaTimeoutError
+
+from kafkalab.courseware import borrowed
+from kafkalab.errors import BorrowedCluster
+
+REFUSED = 'refuse("the files")'
+
+
+def refuse(what: str) -> None:
+    raise BorrowedCluster(f"not {what}.")
+
+
+@pytest.fixture(scope="module")
+def one_shell() -> Iterator[Any]:
+    yield InteractiveShell.instance()  # each takes seconds at the end of the run
+    InteractiveShell.clear_instance()
+
+
+@pytest.fixture
+def shell(one_shell: Any) -> Any:
+    one_shell.ast_transformers.clear()
+    one_shell.events.callbacks["post_run_cell"].clear()
+    one_shell.reset(new_session=False)
+    one_shell.user_ns["refuse"] = refuse
+    borrowed.install()
+    return one_shell
+
+
+@pytest.fixture
+def run(shell: Any, capsys: pytest.CaptureFixture[str]) -> Any:
+    """Run a cell; return what it prints, with the error that it ends in."""
+
+    def in_shell(*lines: str) -> str:
+        result = shell.run_cell("\n".join(lines))
+        error = result.error_before_exec or result.error_in_exec
+        printed = capsys.readouterr().out
+        return printed if error is None else f"{type(error).__name__}"
+
+    return in_shell
+
+
+def test_a_refused_cell_says_so_and_counts_as_run(run: Any) -> None:
+    assert run("print('first')", REFUSED, "print('then')") == "first\nLeft out: not the files.\n"
+
+
+def test_it_ends_there_also_in_a_function_of_a_cell_above(run: Any) -> None:
+    assert run("def look():", "    " + REFUSED) == ""
+    assert run("look()") == "Left out: not the files.\n"
+
+
+def test_a_missing_right_is_said_in_few_words(run: Any, shell: Any) -> None:
+    shell.user_ns["error"] = ClusterAuthorizationFailedError("a whole request")
+    assert run("raise error").startswith("Left out: this cluster gives you no right to do that: use a cluster of")
+
+
+def test_any_other_error_is_one(run: Any, shell: Any) -> None:
+    shell.user_ns["error"] = KafkaTimeoutError()
+    assert run("raise error") == "KafkaTimeoutError"
+    assert run("1 / 0") == "ZeroDivisionError"
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "print(size)",
+        "size = size + 1",
+        "size += 1",
+        "print([size for _ in range(3)])",
+        "def double():\n    return 2 * size\nprint(double())",
+        "text = f'{size}'",
+        "for number in range(size): pass",
+    ],
+)
+def test_a_cell_that_needs_what_is_missing_is_left_out(run: Any, cell: str) -> None:
+    run("size = 1")
+    run(REFUSED, "size = 2")  # the old one would be wrong
+    assert run(cell) == "Left out: it needs `size` from a cell above that was left out.\n"
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "size = 3\nprint(size)",
+        "for size in (3,): print(size)",
+        "import io\nwith io.StringIO('3') as size: print(size.read())",
+        "print([size for size in (3,)][0])",
+        "print((lambda size: size)(3))",
+        "def same(size):\n    return size\nprint(same(3))",
+    ],
+)
+def test_a_cell_that_has_its_own_is_run(run: Any, cell: str) -> None:
+    run(REFUSED, "size = 2")
+    assert run(cell) == "3\n"
+
+
+def test_what_was_assigned_before_the_refusal_is_there(run: Any) -> None:
+    run("size = 2", REFUSED)
+    assert run("print(size)") == "2\n"
+
+
+def test_what_a_later_cell_assigns_is_there_again(run: Any) -> None:
+    run(REFUSED, "size = 2")
+    run("size = 5")
+    assert run("print(size)") == "5\n"
+
+
+def test_what_hangs_on_something_left_out_is_left_out_as_well(run: Any) -> None:
+    run(REFUSED, "size = 2")
+    run("double = 2 * size")
+    assert "needs `double`" in run("print(double)")
+
+
+def test_functions_are_defined_all_the_same(run: Any) -> None:
+    run(REFUSED, "size = 2", "def clock():", "    return 'noon'")
+    assert run("print(clock())") == "noon\n"
+    run("print(size)", "def clock():", "    return 'midnight'", "def twice():", "    return 2 * size")
+    assert run("print(clock())") == "midnight\n"
+    assert "needs `twice`" in run("twice()")
