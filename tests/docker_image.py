@@ -4,8 +4,8 @@ Paths, environment variables, user, volumes and the order of steps are those of 
 scripts are in Apache Kafka's repository, folder ``docker``), and so is the program that sets a node up,
 ``kafka.docker.KafkaDockerWrapper``, which is in Kafka's own jar. The jars and the Java are those of the local backend,
 bash, three more programs and the C library those of the machine. What is left out: Kafka's command-line tools but for
-``kafka-storage.sh``. The official image has archives of loaded classes (CDS); this Java can only make the newer kind,
-AOT caches, which are quicker still. They are made once per machine, in a container.
+``kafka-storage.sh``. The archives of loaded classes (CDS) are made once per machine, in a container: those of Kafka as
+the official image's build makes them, and that of Java itself, which the official image's Java brings with it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,6 @@ from kafkalab.clusters.cache import cache_dir
 from kafkalab.clusters.distribution import broker_jars, find_java
 from kafkalab.clusters.properties import NodeAddress, node_properties, render
 from kafkalab.clusters.spec import ClusterSpec
-from kafkalab.clusters.startup import SMALL_JVM
 from kafkalab.waiting import wait_until
 
 __all__ = ["build"]
@@ -55,12 +54,12 @@ exec /etc/kafka/docker/launch
 _LAUNCH = """\
 #!/bin/bash
 own=${KAFKA_JVM_PERFORMANCE_OPTS:-}
-export KAFKA_JVM_PERFORMANCE_OPTS="$own -XX:AOTCache=/opt/kafka/storage.aot"
+export KAFKA_JVM_PERFORMANCE_OPTS="$own -XX:SharedArchiveFile=/opt/kafka/storage.jsa"
 result=$(/opt/kafka/bin/kafka-run-class.sh kafka.docker.KafkaDockerWrapper setup \\
     --default-configs-dir /etc/kafka/docker --mounted-configs-dir /mnt/shared/config \\
     --final-configs-dir /opt/kafka/config 2>&1) ||
     echo "$result" | grep -i "already formatted" || { echo "$result"; exit 1; }
-export KAFKA_JVM_PERFORMANCE_OPTS="$own -XX:AOTCache=/opt/kafka/kafka.aot"
+export KAFKA_JVM_PERFORMANCE_OPTS="$own -XX:SharedArchiveFile=/opt/kafka/kafka.jsa"
 exec /opt/kafka/bin/kafka-server-start.sh /opt/kafka/config/server.properties
 """
 _SERVER_START = """\
@@ -81,12 +80,13 @@ while [[ "$1" == -* ]]; do
         *) break ;;
     esac
 done
+remote=-Dcom.sun.management.jmxremote
 CLASSPATH=
 # In an order that stays, which a cache of loaded classes belongs to.
 for jar in /opt/kafka/libs/*.jar; do CLASSPATH+=:$jar; done
 exec "$JAVA_HOME/bin/java" ${KAFKA_HEAP_OPTS:--Xmx256M} ${KAFKA_JVM_PERFORMANCE_OPTS:--XX:+UseG1GC} \\
-    ${KAFKA_GC_LOG_OPTS:-} -Dkafka.logs.dir="$LOG_DIR" ${KAFKA_LOG4J_OPTS:-} -cp "${CLASSPATH#:}" \\
-    ${KAFKA_OPTS:-} "$@"
+    ${KAFKA_GC_LOG_OPTS:-} ${KAFKA_JMX_OPTS:-$remote $remote.authenticate=false $remote.ssl=false} \\
+    -Dkafka.logs.dir="$LOG_DIR" ${KAFKA_LOG4J_OPTS:-} -cp "${CLASSPATH#:}" ${KAFKA_OPTS:-} "$@"
 """
 _STORAGE = """\
 #!/bin/bash
@@ -96,15 +96,15 @@ exec /opt/kafka/bin/kafka-run-class.sh kafka.tools.StorageTool "$@"
 _RECORD = """\
 mkdir /tmp/given /tmp/used
 echo "$PROPERTIES" > /tmp/given/server.properties
-own=$KAFKA_JVM_PERFORMANCE_OPTS
-export KAFKA_JVM_PERFORMANCE_OPTS="$own -XX:AOTCacheOutput=/tmp/storage.aot"
+java -Xshare:dump
+export KAFKA_JVM_PERFORMANCE_OPTS="-XX:ArchiveClassesAtExit=/opt/kafka/storage.jsa"
 /opt/kafka/bin/kafka-run-class.sh kafka.docker.KafkaDockerWrapper setup --default-configs-dir /etc/kafka/docker \\
     --mounted-configs-dir /tmp/given --final-configs-dir /tmp/used
-export KAFKA_JVM_PERFORMANCE_OPTS="$own -XX:AOTCacheOutput=/tmp/kafka.aot"
+export KAFKA_JVM_PERFORMANCE_OPTS="-XX:ArchiveClassesAtExit=/opt/kafka/kafka.jsa"
 exec /opt/kafka/bin/kafka-server-start.sh /tmp/used/server.properties
 """
 _RECORD_SECONDS = 120.0
-_CACHES = ("storage.aot", "kafka.aot")
+_ARCHIVES = ("opt/java/openjdk/lib/server/classes.jsa", "opt/kafka/storage.jsa", "opt/kafka/kafka.jsa")
 _SCRIPTS = {
     "etc/kafka/docker/run": _RUN,
     "etc/kafka/docker/launch": _LAUNCH,
@@ -131,36 +131,35 @@ _FOLDERS = {
 
 def build(client: APIClient, repository: str, tag: str) -> None:
     """Put the image into an engine as ``repository:tag``."""
-    caches = cache_dir() / "docker-tests" / broker_jars().digest[:16]
-    _load(client, repository, tag, caches)
-    if not caches.exists():
-        _record(client, f"{repository}:{tag}", caches)
-        _load(client, repository, tag, caches)
+    archives = cache_dir() / "docker-tests" / f"cds-{broker_jars().digest[:16]}"
+    _load(client, repository, tag, archives)
+    if not archives.exists():
+        _record(client, f"{repository}:{tag}", archives)
+        _load(client, repository, tag, archives)
 
 
-def _load(client: APIClient, repository: str, tag: str, caches: Path) -> None:
+def _load(client: APIClient, repository: str, tag: str, archives: Path) -> None:
     with tempfile.NamedTemporaryFile(prefix="image-", suffix=".tar") as parts:
         with tarfile.open(fileobj=parts, mode="w") as tar:
             _add_all(tar)
-            for cache in caches.glob("*.aot"):
-                tar.add(cache, f"opt/kafka/{cache.name}")
+            for path in _ARCHIVES if archives.exists() else ():
+                tar.add(archives / Path(path).name, path)
         parts.flush()
         client.import_image_from_file(parts.name, repository=repository, tag=tag, changes=list(_CHANGES))
 
 
-def _record(client: APIClient, name: str, caches: Path) -> None:
-    """Write the caches of loaded classes into the folder ``caches`` by running a node once."""
+def _record(client: APIClient, name: str, archives: Path) -> None:
+    """Write the archives of loaded classes into the folder ``archives`` by running a node once."""
     spec = ClusterSpec(brokers=1)
     properties = node_properties(spec, spec.nodes[0], {1: NodeAddress(9092, 9093)}, Path("/tmp/data"))
     environment = {
         "PROPERTIES": render(properties),
         "CLUSTER_ID": kafka_uuid(),
-        "KAFKA_JVM_PERFORMANCE_OPTS": " ".join(SMALL_JVM),
         "KAFKA_LOG4J_OPTS": "-Dlog4j2.level=INFO",
         "EXTRA_ARGS": "",
         "LOG_DIR": "/tmp",
     }
-    node = client.create_container(name, ["bash", "-c", _RECORD], environment=environment)["Id"]
+    node = client.create_container(name, ["bash", "-c", _RECORD], environment=environment, user="root")["Id"]
     try:
         client.start(node)
         wait_until(
@@ -168,19 +167,19 @@ def _record(client: APIClient, name: str, caches: Path) -> None:
         )
         client.kill(node, "SIGTERM")
         client.wait(node, timeout=_RECORD_SECONDS)
-        _keep(client, node, caches)
+        _keep(client, node, archives)
     finally:
         client.remove_container(node, force=True, v=True)
 
 
-def _keep(client: APIClient, node: str, caches: Path) -> None:
-    caches.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=caches.parent) as name:
-        for cache in _CACHES:
-            data, _ = client.get_archive(node, f"/tmp/{cache}")
+def _keep(client: APIClient, node: str, archives: Path) -> None:
+    archives.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=archives.parent) as name:
+        for path in _ARCHIVES:
+            data, _ = client.get_archive(node, f"/{path}")
             with tarfile.open(fileobj=io.BytesIO(b"".join(data))) as tar:
-                tar.extract(cache, name, filter="data")
-        Path(name).rename(caches)
+                tar.extractall(name, filter="data")
+        Path(name).rename(archives)
         Path(name).mkdir()  # for its end
 
 

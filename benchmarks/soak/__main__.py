@@ -42,9 +42,7 @@ SOAKS: tuple[Soak, ...] = (
     ten_million.SOAK,
     lessons.SOAK,
     seat.SOAK,
-    docker.FAULTS,
     docker.LEAKS,
-    docker.LESSONS,
     docker.STARTS,
 )
 

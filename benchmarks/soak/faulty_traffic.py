@@ -10,7 +10,7 @@ from kafkalab.simulation import Record
 from kafkalab.traffic import Run
 from kafkalab.waiting import wait_until
 
-__all__ = ["CLIENTS", "numbered", "with_lagging_followers", "with_leader_kills"]
+__all__ = ["CLIENTS", "numbered", "wait_for_more", "with_lagging_followers", "with_leader_kills"]
 
 #: The client libraries, of which each soak run uses one after the other.
 CLIENTS = ("kafka-python", "confluent-kafka")
@@ -51,10 +51,10 @@ def with_leader_kills(
     """
     with traffic.start(cluster, numbered(topic), rate=_RATE, client=client, topics={topic: _PARTITIONS}) as run:
         for number in range(kills):
-            _wait_for_more(run)
+            wait_for_more(run)
             with faults.kill(faults.leader(topic, number % _PARTITIONS)).on(cluster) as firing:
                 firing.watch()
-                _wait_for_more(run)
+                wait_for_more(run)
             cluster.wait_for_isr(topic, len(cluster.brokers))
             run.ledger.event(firing.name, firing.at, firing.done_at)
             done(number + 1)
@@ -78,18 +78,18 @@ def with_lagging_followers(cluster: Cluster, topic: str, client: str) -> Run:
         WaitTimeout: the cluster did not get well again.
     """
     with traffic.start(cluster, numbered(topic), rate=_LAGGING_RATE, client=client, acks=1, topics={topic: 1}) as run:
-        _wait_for_more(run)
+        wait_for_more(run)
         with faults.pause(faults.followers(topic)).on(cluster):
-            _wait_for_more(run)
+            wait_for_more(run)
             killed = faults.kill(faults.leader(topic)).fire(cluster)
         killed.watch()  # a follower leads now: only then may the old leader come back
         killed.undo()
         cluster.wait_for_isr(topic, len(cluster.brokers))
-        _wait_for_more(run)
+        wait_for_more(run)
         return run.stop()
 
 
-def _wait_for_more(run: Run) -> None:
+def wait_for_more(run: Run) -> None:
     """Return when so many more records are acknowledged; raises what ended the run, if anything did."""
     enough = run.observe().acknowledged + _BETWEEN_FAULTS
     wait_until(

@@ -112,7 +112,8 @@ def _prove() -> None:
     with Cluster(_BROKERS) as cluster:
         ready = time.monotonic() - began
         first_record(cluster)
-    click.echo(f"{_BROKERS} Kafka brokers ready in {ready:.1f} s, first record acknowledged and read back.")
+        kafka = "Borrowed Kafka cluster" if cluster.is_borrowed else f"{_BROKERS} Kafka brokers"
+    click.echo(f"{kafka} ready in {ready:.1f} s, first record acknowledged and read back.")
 
 
 def _workspace(folder: Path | None) -> Workspace:

@@ -134,6 +134,7 @@ def _cluster(experiment: Experiment) -> Iterator[Cluster]:
     from kafkalab import Cluster
     from kafkalab.cli.guest import borrowed
     from kafkalab.cli.preparing import prepare
+    from kafkalab.clusters.cluster import own_backend
 
     if experiment.bootstrap_servers is not None:
         with borrowed(experiment.bootstrap_servers) as guest:
@@ -141,7 +142,7 @@ def _cluster(experiment: Experiment) -> Iterator[Cluster]:
         return
     count = _BROKERS if experiment.brokers is None else experiment.brokers
     # Made before anything else is touched: it refuses what cannot be right.
-    cluster = Cluster(count, proxied=bool(experiment.kind and experiment.kind.proxied))
+    cluster = Cluster(count, proxied=bool(experiment.kind and experiment.kind.proxied), backend=own_backend())
     prepare()
     click.echo(f"Starting {count} broker{'s' * (count != 1)} of Apache Kafka ...", err=True)
     with cluster:

@@ -84,9 +84,12 @@ def command(
       kafkalab up --property log.retention.ms=60000 --json
       kafkalab up --from-snapshot step-3.tar.gz
     """  # noqa: D301 - click wants the character \b
+    if backend == "external":
+        raise click.UsageError("`kafkalab up` runs brokers of its own, and borrows none: choose local or docker.")
     with EndSignals() as signals:
         try:
             from kafkalab import Cluster
+            from kafkalab.clusters.cluster import own_backend
 
             if snapshot is not None:
                 _refuse_beside_snapshot(context)
@@ -98,7 +101,7 @@ def command(
                 properties=properties,
                 port=port,
                 security=security,
-                backend=backend,
+                backend=backend or own_backend(),
             )
             return _run(cluster, signals, as_json=as_json)
         except AskedToEnd as asked:

@@ -27,7 +27,7 @@ from kafkalab.clusters.spec import ClusterSpec
 from kafkalab.clusters.topics import NewTopic, create_topic
 from kafkalab.errors import InvalidArgument, NotRunning
 
-__all__ = ["Cluster"]
+__all__ = ["Cluster", "own_backend"]
 
 BACKEND_VARIABLE = "KAFKALAB_BACKEND"
 SERVERS_VARIABLE = "KAFKALAB_BOOTSTRAP_SERVERS"
@@ -103,8 +103,8 @@ class Cluster(Clients, Snapshots):
             bootstrap_servers: ``host:port`` of some brokers, joined by commas.
             timeout: seconds within which one of them has to answer.
             prefix: what the names of topics, groups and transactions begin with. Views show what has it, without it;
-                at the end the topics that were made through this object are deleted, and the groups that have it.
-                With "" names are what was asked for, and all of it stays.
+                at the end, whatever ends this Python process, the topics that were made through this object are
+                deleted, and the groups that it named. With "" names are what was asked for, and all of it stays.
             access: what the brokers ask of a client: protocol, mechanism, username, password, ca_file, cert_file,
                 key_file; see :class:`kafkalab.clusters.access.Access`. Nothing for a plain cluster.
 
@@ -119,9 +119,11 @@ class Cluster(Clients, Snapshots):
 
     def _borrow(self, servers: str, prefix: str, access: Access, timeout: float) -> None:
         lodging = Lodging(prefix)
-        self._running = ExternalBackend(servers, access)
+        self._running = guest = ExternalBackend(servers, access)
         try:
-            self._running.start(timeout)
+            guest.start(timeout)
+            if prefix:
+                guest.keep(lodging.belongings)
         except BaseException:
             self.stop()
             raise
@@ -263,6 +265,11 @@ class Cluster(Clients, Snapshots):
         return self.broker(new_id)
 
     @property
+    def is_borrowed(self) -> bool:
+        """Whether somebody else runs it: its processes, files and settings are not ours."""
+        return isinstance(self._running, ExternalBackend)
+
+    @property
     def spec(self) -> ClusterSpec:
         """What this cluster was made to be; of a borrowed one it says nothing."""
         return self._spec
@@ -279,8 +286,13 @@ class Cluster(Clients, Snapshots):
     # ---- topics -----------------------------------------------------------------------------------------------
 
     def name(self, base: str) -> str:
-        """Return the name to use for a group or a transactional id: ``base``, with the prefix where there is one."""
-        return self._lodging.name(base)
+        """Return the name to use for a group or a transactional id: ``base``, with the prefix where there is one.
+
+        Where there is one, the group of that name is deleted with this cluster's end.
+        """
+        name = self._lodging.name(base)
+        self._lodging.belongings.add_group(name)
+        return name
 
     def create_topic(
         self,
@@ -307,9 +319,8 @@ class Cluster(Clients, Snapshots):
         """
         running = [broker.id for broker in self.brokers if broker.state == "running"]
         settings = {**self._backend.topic_config, **(config or {})}
-        topic = NewTopic.checked(self.name(name), partitions, replication_factor, settings, running)
-        self._lodging.note(topic.name)
-        create_topic(self._changes, self._backend, topic)
+        topic = NewTopic.checked(self._lodging.name(name), partitions, replication_factor, settings, running)
+        create_topic(self._changes, self._backend, topic, lambda: self._lodging.belongings.add_topic(topic.name))
         return topic.name
 
     def broker_views(self, topics: Sequence[str] = ()) -> dict[int, View]:
@@ -325,9 +336,7 @@ class Cluster(Clients, Snapshots):
     def _title(self) -> str:
         if self._running is None:
             return "Kafka cluster, stopped" if self._was_stopped else "Kafka cluster, not started"
-        kafka = (
-            "Borrowed Kafka cluster" if isinstance(self._running, ExternalBackend) else f"Apache Kafka {KAFKA_VERSION}"
-        )
+        kafka = "Borrowed Kafka cluster" if self.is_borrowed else f"Apache Kafka {KAFKA_VERSION}"
         return f"{kafka}, {len(self.brokers)} broker{'s' * (len(self.brokers) != 1)}"
 
     def _nodes(self) -> list[Node]:
@@ -338,6 +347,12 @@ class Cluster(Clients, Snapshots):
 
     def _repr_html_(self) -> str:
         return display.as_html(self._title(), self._nodes())
+
+
+def own_backend() -> str:
+    """Return what runs a cluster of our own, whatever may be borrowed beside it: KAFKALAB_BACKEND, or else local."""
+    chosen = _chosen_backend(os.environ.get(BACKEND_VARIABLE) or "local")
+    return "local" if chosen == "external" else chosen
 
 
 def _chosen_backend(backend: str | None) -> str:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import contextlib
 import re
 import secrets
-from typing import Any
 
 import pandas as pd
-from kafka.admin import MemberToRemove
 from kafka.errors import KafkaError
 
 from kafkalab.clusters.admin import PatientAdmin
+from kafkalab.clusters.belongings import Belongings
 from kafkalab.errors import InvalidArgument, KafkalabError
 
 __all__ = ["READERS", "LeftBehind", "Lodging", "fresh_prefix"]
@@ -21,7 +20,6 @@ READERS = "kafkalab-readers"
 
 _PREFIX = re.compile(r"[a-zA-Z0-9._-]{0,100}")
 _CLEAR_SECONDS = 10.0
-_UNKNOWN_TOPIC = 3
 
 
 class LeftBehind(UserWarning):
@@ -35,6 +33,9 @@ def fresh_prefix() -> str:
 
 class Lodging:
     """The names of one guest; on a cluster of our own the prefix is empty, and everything is ours.
+
+    Attributes:
+        belongings: what is deleted at the end, where there is a prefix.
 
     Args:
         prefix: what every name of a topic, a group or a transaction begins with.
@@ -50,7 +51,7 @@ class Lodging:
                 "at most 100."
             )
         self.prefix = prefix
-        self._topics: list[str] = []
+        self.belongings = Belongings()
 
     def name(self, base: str) -> str:
         """Return ``base`` with the prefix; a name that has it already stays as it is.
@@ -70,30 +71,13 @@ class Lodging:
         """Return the rows of ``frame`` whose ``column`` has the prefix, without it."""
         return self.shown(frame[frame[column].str.startswith(self.prefix)].reset_index(drop=True), column)
 
-    def note(self, topic: str) -> None:
-        """Remember a topic that is about to be made: what is interrupted half-way may be there."""
-        if self.prefix and topic not in self._topics:
-            self._topics.append(topic)
-
     def clear(self, admin: PatientAdmin) -> list[str]:
-        """Delete the topics that were made, and the groups that begin with the prefix; return topics that may be left.
+        """Delete what was made, and the groups that were named; return topics that may be left.
 
         A cluster that does not answer is given up after ten seconds.
         """
-        if self.prefix:
-            with contextlib.suppress(KafkaError, KafkalabError):
-                admin.ask(self._delete, _CLEAR_SECONDS)
-        return self._topics
-
-    def _delete(self, admin: Any) -> None:
-        for answer in admin.delete_topics(list(self._topics), raise_errors=False)["topics"] if self._topics else []:
-            # Somebody else may have deleted it.
-            if answer["error_code"] in {0, _UNKNOWN_TOPIC}:
-                self._topics.remove(answer["name"])
-        mine = [group["group_id"] for group in admin.list_groups() if group["group_id"].startswith(self.prefix)]
-        for group, described in (admin.describe_groups(mine) if mine else {}).items():
-            # A static member (KIP-345) does not leave when it ends, nor does one that was killed; and a group with
-            # members is not deleted.
-            left = [MemberToRemove(each["member_id"], each["group_instance_id"]) for each in described["members"]]
-            admin.remove_group_members(group, left)
-            admin.delete_groups([group])
+        if not self.prefix:
+            return []
+        with contextlib.suppress(KafkaError, KafkalabError):
+            admin.ask(self.belongings.delete, _CLEAR_SECONDS)
+        return self.belongings.topics

@@ -14,7 +14,7 @@ from kafka import TopicPartition
 from kafka.admin import OffsetSpec
 from kafka.errors import InvalidTopicError, TopicAuthorizationFailedError, UnknownTopicOrPartitionError
 
-from kafkalab.errors import InvalidArgument
+from kafkalab.errors import BorrowedCluster, InvalidArgument
 
 __all__ = ["groups", "lag", "partitions", "quorum", "table", "topics"]
 
@@ -42,14 +42,14 @@ def partitions(admin: Any, topic: str | None = None) -> pd.DataFrame:
 
     Raises:
         InvalidArgument: there is no such topic.
-        TopicAuthorizationFailedError: this user may not see it.
+        BorrowedCluster: this user may not see it.
     """
     asked = topic is not None
     found = admin.describe_topics([topic] if asked else None)
     if asked and (error := found[0]["error_code"]) in _NO_TOPIC:
         raise InvalidArgument(f"there is no topic {topic!r}: see cluster.topics() for those there are.")
     if asked and error == TopicAuthorizationFailedError.errno:
-        raise TopicAuthorizationFailedError(topic)
+        raise BorrowedCluster(f"this cluster does not let you see topic {topic!r}: use a cluster of your own.")
     rows = [
         (
             described["name"],

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from kafka import TopicPartition
 from kafka.admin import OffsetSpec
-from kafka.errors import KafkaError, NoError, TopicAlreadyExistsError, for_code
+from kafka.errors import KafkaError, NoError, TopicAlreadyExistsError, TopicAuthorizationFailedError, for_code
 
 from kafkalab.clusters.admin import PatientAdmin
 from kafkalab.clusters.backends.base import Backend
@@ -70,14 +70,22 @@ def _in_turn(partitions: int, replicas: int, brokers: list[int]) -> dict[int, li
     return {p: [brokers[(p + i) % count] for i in range(replicas)] for p in range(partitions)}
 
 
-def create_topic(admin: PatientAdmin, backend: Backend, topic: NewTopic) -> None:
+def create_topic(
+    admin: PatientAdmin, backend: Backend, topic: NewTopic, about_to: Callable[[], None] = lambda: None
+) -> None:
     """Create ``topic``; return when every running broker shows its leaders and full ISRs, and the leaders lead.
+
+    Args:
+        admin: asks the cluster.
+        backend: runs it.
+        topic: is to be.
+        about_to: called when nothing but the creation is left: what is there afterwards is ours.
 
     Raises:
         TopicExists: there is such a topic.
         InvalidArgument: Kafka refuses; its own reason is in the message.
     """
-    _Creation(topic).run(admin)
+    _Creation(topic, about_to).run(admin)
     wait_until(
         lambda: backend.views([topic.name]),
         lambda views: bool(views) and all(_is_ready(view, topic) for view in views.values()),
@@ -99,8 +107,9 @@ class _Creation:
     (``validate_only``): where it would have created the topic, a topic that exists afterwards is the one asked for.
     """
 
-    def __init__(self, topic: NewTopic) -> None:
+    def __init__(self, topic: NewTopic, about_to: Callable[[], None]) -> None:
         self._topic = topic
+        self._about_to = about_to
         self._request = {topic.name: {"assignments": topic.assignments, "configs": topic.config}}
         self._is_free = False
 
@@ -112,6 +121,7 @@ class _Creation:
         if not self._is_free:
             self._raise_for(*_answer(client.create_topics(self._request, validate_only=True, raise_errors=False)))
             self._is_free = True
+            self._about_to()
         error, message = _answer(client.create_topics(self._request, raise_errors=False))
         if error is not TopicAlreadyExistsError:
             self._raise_for(error, message)
@@ -122,6 +132,11 @@ class _Creation:
             raise TopicExists(
                 f"topic {name!r} exists already: choose another name, or use it as it is. Where a cell of a notebook "
                 "ran twice, restart the kernel and run up to that cell."
+            )
+        if error is TopicAuthorizationFailedError:
+            raise InvalidArgument(
+                f"this cluster does not let you create topic {name!r}: give the prefix that your rights begin with, "
+                "as prefix=, or in KAFKALAB_PREFIX."
             )
         if error is not NoError:
             raise InvalidArgument(f"Kafka refuses topic {name!r}: {message}")

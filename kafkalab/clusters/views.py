@@ -22,7 +22,7 @@ class Views(ABC):
     Each has fixed columns and dtypes, is sorted, and never shows a port, a process id or a time. Each raises
     ``NotRunning`` where no broker runs.
 
-    On a borrowed cluster with a prefix they show what has it, or what was asked for by its name, without the prefix.
+    On a borrowed cluster with a prefix they show what has it, without it, and take names with the prefix or without.
 
     Args:
         admin: asks the cluster.
@@ -46,10 +46,11 @@ class Views(ABC):
 
         Raises:
             InvalidArgument: there is no such topic.
-            TopicAuthorizationFailedError: a borrowed cluster does not let this user see the topic.
+            BorrowedCluster: it is an internal topic, and this user may not see it.
             WaitTimeout: no broker answered within 30 seconds, as for every view.
         """
-        return self._chosen(self._admin.ask(lambda admin: tables.partitions(admin, topic)), topic)
+        name = self._named(topic)
+        return self._chosen(self._admin.ask(lambda admin: tables.partitions(admin, name)), name)
 
     def replicas(self, topic: str | None = None) -> pd.DataFrame:
         """Return one row per replica: topic, partition, broker, role, in_sync, log_end, high_watermark.
@@ -59,7 +60,8 @@ class Views(ABC):
         Raises:
             InvalidArgument: there is no such topic.
         """
-        return self._chosen(self._admin.ask(lambda admin: replicas.replicas(admin, topic)), topic)
+        name = self._named(topic)
+        return self._chosen(self._admin.ask(lambda admin: replicas.replicas(admin, name)), name)
 
     def groups(self, group: str | None = None) -> pd.DataFrame:
         """Return one row per consumer group: group, state, protocol, members, partitions (assigned ones).
@@ -67,7 +69,8 @@ class Views(ABC):
         Args:
             group: only this one; no row where there is none.
         """
-        return self._chosen(self._admin.ask(lambda admin: tables.groups(admin, group)), group, "group")
+        name = self._named(group)
+        return self._chosen(self._admin.ask(lambda admin: tables.groups(admin, name)), name, "group")
 
     def members(self, group: str) -> pd.DataFrame:
         """Return one row per member and partition it reads: member, client_id, instance_id, topic, partition.
@@ -78,7 +81,8 @@ class Views(ABC):
         Raises:
             InvalidArgument: there is no such group.
         """
-        return self._lodging.shown(self._admin.ask(lambda admin: members.members(admin, group)))
+        name = self._lodging.name(group)
+        return self._lodging.shown(self._admin.ask(lambda admin: members.members(admin, name)))
 
     def lag(self, group: str) -> pd.DataFrame:
         """Return one row per partition the group has committed: topic, partition, committed, end, lag (records).
@@ -86,7 +90,12 @@ class Views(ABC):
         Raises:
             InvalidArgument: there is no such group.
         """
-        return self._lodging.shown(self._admin.ask(lambda admin: tables.lag(admin, group)))
+        name = self._lodging.name(group)
+        return self._lodging.shown(self._admin.ask(lambda admin: tables.lag(admin, name)))
+
+    def _named(self, name: str | None) -> str | None:
+        # Internal topics are nobody's own.
+        return name if name is None or name.startswith("__") else self._lodging.name(name)
 
     def _chosen(self, found: pd.DataFrame, asked: str | None, column: str = "topic") -> pd.DataFrame:
         return self._lodging.own(found, column) if asked is None else self._lodging.shown(found, column)
@@ -108,7 +117,7 @@ class Views(ABC):
             lambda: self.partitions(topic),
             lambda seen: (
                 bool((seen["leader"] >= 0).all() and (seen["isr"].map(len) == size).all())
-                and self._is_agreed(topic, seen)
+                and self._is_agreed(self._lodging.name(topic), seen)
             ),
             what=f"{size} in-sync replicas in every partition of {topic}",
             timeout=timeout,

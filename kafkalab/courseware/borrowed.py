@@ -14,14 +14,17 @@ from types import TracebackType
 from typing import Any
 
 from IPython import get_ipython
-from kafka.errors import ClusterAuthorizationFailedError, TopicAuthorizationFailedError
+from kafka.errors import ClusterAuthorizationFailedError
 
 from kafkalab.errors import BorrowedCluster, ToolRefused
 
 __all__ = ["LeftOut", "install"]
 
+_WHAT_TO_DO = """
+(The text below tells what you would have seen. To see it, write backend="local" where the lesson makes its cluster,
+as in Cluster(brokers=3, backend="local"), restart the kernel, and run all cells.)"""
 _DEFINITIONS = (ast.FunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom)
-_REFUSALS = (BorrowedCluster, ToolRefused, ClusterAuthorizationFailedError, TopicAuthorizationFailedError)
+_REFUSALS = (BorrowedCluster, ToolRefused, ClusterAuthorizationFailedError)
 
 
 class LeftOut:
@@ -35,6 +38,7 @@ class LeftOut:
         self.missing: set[str] = set()
         self._statements: Sequence[ast.stmt] = ()
         self._refusal: BaseException | None = None
+        self._refusals = 0
 
     # ---- what IPython calls -----------------------------------------------------------------------------------
 
@@ -58,7 +62,8 @@ class LeftOut:
         tb_offset: int | None = None,
     ) -> None:
         """Say what was refused, and note what the cell did not come to assign."""
-        print(f"Left out: {_told(error)}")
+        print(f"Left out: {_told(error)}{_WHAT_TO_DO if self._refusals == 0 else ''}")
+        self._refusals += 1
         file, line = _place_in_cell(trace)
         kept = self._leave_out([each for each in self._statements if (each.end_lineno or 0) >= line])
         exec(compile(ast.Module(kept, []), file, "exec"), shell.user_ns)  # noqa: S102 - the notebook's own code

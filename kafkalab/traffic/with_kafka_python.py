@@ -14,12 +14,13 @@ from kafka import KafkaProducer
 from kafka.errors import KafkaError, KafkaTimeoutError
 
 from kafkalab.clusters.admin import QUICK_RECONNECT
-from kafkalab.errors import InvalidArgument, TrafficFailed
+from kafkalab.errors import InvalidArgument, TrafficFailed, WaitTimeout
 from kafkalab.ledger import Session
 from kafkalab.ledger.identity import HEADER
 from kafkalab.traffic.dealing import Chunk
 from kafkalab.traffic.outcomes import was_not_written
 from kafkalab.traffic.sending import Halted, Sender, Signals
+from kafkalab.waiting import wait_until
 
 __all__ = ["KafkaPythonSender"]
 
@@ -28,6 +29,7 @@ _REQUEST_SECONDS = 5.0  # a paused broker never answers; the default of 30 s wou
 _BLOCK_MS = 100
 _SCAN_SECONDS = 0.02
 _CLOSE_SECONDS = 1.0
+_TRIES = 6  # of three brokers one may be frozen: the chance that it is asked each time is 1 in 700
 
 
 class KafkaPythonSender(Sender):
@@ -70,6 +72,9 @@ class KafkaPythonSender(Sender):
         return len(self._futures)
 
     def _hand_over(self, chunk: Chunk, first: int, identities: list[bytes]) -> tuple[int, Exception | None]:
+        manager = self._producer._transaction_manager  # noqa: SLF001
+        if manager is not None and manager.has_fatal_error():
+            return 0, TrafficFailed(f"kafka-python's producer has given up: {manager.last_error}.")
         send, futures, sequences = self._producer.send, self._futures, self._sequences
         rows = zip(chunk.topics, chunk.values, chunk.keys, chunk.headers, chunk.timestamps, identities, strict=True)
         for sequence, (topic, value, key, headers, timestamp, identity) in enumerate(rows, first):
@@ -161,6 +166,34 @@ def _unfit(topic: str, error: Exception) -> TrafficFailed:
 
 
 def _connected(settings: dict[str, Any]) -> Any:
+    """Return a producer that is ready to send.
+
+    kafka-python 3.0.12 asks one broker for the producer's id. Where that one does not answer in time, since it is
+    frozen, say, the producer takes it for fatal (``TxnRequestHandler.on_complete``) and fails every send from then on.
+    """
+    error: object = None
+    for _ in range(_TRIES):
+        producer = _made(settings)
+        manager = producer._transaction_manager  # noqa: SLF001
+        if manager is None or manager.is_transactional() or _has_id(manager):
+            return producer
+        error = manager.last_error
+        producer.close(timeout=_CLOSE_SECONDS)
+    raise TrafficFailed(f"no broker gives the producer an id: {error}.")
+
+
+def _has_id(manager: Any) -> bool:
+    with contextlib.suppress(WaitTimeout):
+        wait_until(
+            lambda: manager.has_producer_id() or manager.has_fatal_error(),
+            what="a producer id",
+            timeout=2 * _REQUEST_SECONDS,
+            every=0.005,
+        )
+    return bool(manager.has_producer_id())
+
+
+def _made(settings: dict[str, Any]) -> Any:
     try:
         producer = KafkaProducer(**settings)
     except KafkaTimeoutError as error:

@@ -17,7 +17,7 @@ from threading import Event, Thread
 from time import monotonic
 import pandas as pd
 from kafka import KafkaConsumer, KafkaProducer, OffsetAndMetadata, TopicPartition
-from kafka.errors import RetriableError
+from kafka.errors import RetriableError, UnknownBrokerIdError
 from kafkalab import Cluster, faults
 from kafkalab.apps import Application, Received, as_frame
 from kafkalab.apps.stocks import Analyst, Candle, DecisionMaker, Signal, Trade, TradingAlgorithm
@@ -83,6 +83,7 @@ guess
 # %%
 topics = {name: cluster.create_topic(name, partitions=3) for name in market.topics}
 quick = {"reconnect_backoff_max_ms": 200, "retry_backoff_ms": 50, "metadata_max_age_ms": 500}
+broker_gone = (RetriableError, UnknownBrokerIdError)
 producers = {name: KafkaProducer(**cluster.client_config(), **quick, acks="all", client_id=name)
              for name in ("EAST", "WEST", "WIRE")}  # fmt: skip
 ledger = Ledger()
@@ -214,14 +215,14 @@ class Reader(Thread):
         with producer, member(self.name, *self.task.reads) as consumer:
             while not self.closed.is_set():
                 batch = []
-                with suppress(RetriableError):  # its broker is gone: it will find the next one
+                with suppress(*broker_gone):  # it will find the next one
                     polled = consumer.poll(timeout_ms=100, max_records=200)
                     batch = [record for records in polled.values() for record in records]
                 self.closed.wait(self.seconds * len(batch))  # so long it thinks about them
                 self.outputs += publish(producer, self.application.process(map(received, batch)))
                 done = dict.fromkeys(map(place, batch), monotonic())
                 if batch:
-                    with suppress(RetriableError):
+                    with suppress(*broker_gone):
                         consumer.commit(to_commit(self.application))
                 self.done_at = done | self.done_at
             self.outputs += publish(producer, self.application.finish())

@@ -14,6 +14,7 @@ import json
 from itertools import islice, pairwise, takewhile
 import pandas as pd
 from kafka import KafkaConsumer, KafkaProducer, OffsetAndMetadata, TopicPartition
+from kafka.errors import UnknownBrokerIdError  # of one that has died: asked again, it knows the next one
 from kafkalab import Cluster, faults, traffic
 from kafkalab.apps import Application, Received, as_frame
 from kafkalab.apps.city import (
@@ -178,7 +179,7 @@ def work(group, task, ended=lambda: True, speaks=True):
             batches = consumer.poll(timeout_ms=wait_ms).values()
             take(application.process(received(record) for batch in batches for record in batch))
             return False
-        wait_until(read_on, what=f"the end of what {group} reads", timeout=100, every=0)
+        wait_until(read_on, what=f"the end for {group}", timeout=100, every=0, retry_on=(UnknownBrokerIdError,))
         take(application.finish())
     return said
 

@@ -57,6 +57,13 @@ def test_it_shows_itself_and_is_given_back(owner: Cluster, guest: Cluster) -> No
     assert [broker.state for broker in owner.brokers] == ["running"] * 3
 
 
+def test_a_topic_that_was_there_before_stays(owner: Cluster) -> None:
+    topic = owner.create_topic("invoices")
+    with Cluster.connect(owner.bootstrap_servers, prefix="inv") as guest, pytest.raises(TopicExists):
+        guest.create_topic("invoices")
+    assert topic in set(owner.topics()["topic"])
+
+
 def test_a_broker_that_its_owner_killed_is_seen(owner: Cluster, guest: Cluster) -> None:
     owner.broker(3).kill()
     topic = owner.create_topic("two-left", partitions=2)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,8 +18,15 @@ from kafkalab.clusters import lodging
 from kafkalab.clusters.lodging import LeftBehind
 from kafkalab.clusters.ports import PortReservation
 from kafkalab.courseware.exercises.reading import setting_of
-from kafkalab.errors import AccessRefused, BorrowedCluster, ClusterUnreachable, InvalidArgument, ToolRefused
+from kafkalab.errors import (
+    AccessRefused,
+    BorrowedCluster,
+    ClusterUnreachable,
+    InvalidArgument,
+    ToolRefused,
+)
 from kafkalab.simulation import Crypto
+from kafkalab.waiting import wait_until
 from tests.borrowed import PASSWORD, USER, lent, way_in
 
 pytestmark = pytest.mark.integration
@@ -57,7 +67,9 @@ def test_with_rights_to_a_prefix_one_works_as_on_a_cluster_of_ones_own(owner: Cl
     assert anna.partitions()["isr"].tolist() == [(1, 2, 3)] * 3
     assert anna.groups()["group"].tolist() == anna.groups(group)["group"].tolist() == ["readers"]
     assert anna.groups(anna.name("nobody")).empty
-    assert anna.messages(topic)["value"].tolist() == [b"one"]
+    assert anna.messages(topic)["value"].tolist() == anna.messages("orders")["value"].tolist() == [b"one"]
+    assert anna.wait_for_isr("orders", 3).equals(anna.partitions("orders"))
+    assert anna.lag("readers").equals(anna.lag(group))
     assert anna.lag(group)["lag"].sum() == 0
     assert anna.kafka_tool("kafka-topics", "--list").split() == [topic]
     assert {"anna-orders", "somebody-elses"} <= set(owner.topics()["topic"])
@@ -77,8 +89,10 @@ def test_a_transaction_is_ones_own_as_well(anna: Cluster) -> None:
 
 def test_what_belongs_to_others_is_neither_shown_nor_given(anna: Cluster) -> None:
     assert "somebody-elses" not in set(anna.topics()["topic"])
-    with pytest.raises(TopicAuthorizationFailedError):
+    with pytest.raises(InvalidArgument, match="there is no topic 'anna-somebody-elses'"):
         anna.partitions("somebody-elses")
+    with pytest.raises(BorrowedCluster, match="does not let you see topic '__consumer_offsets'"):
+        anna.partitions("__consumer_offsets")
     with pytest.raises(ToolRefused, match=r"kafka-leader-election failed .* Not authorized"):
         anna.kafka_tool("kafka-leader-election", "--election-type", "preferred", "--all-topic-partitions")
     producer = KafkaProducer(**anna.client_config(), max_block_ms=5000)
@@ -123,6 +137,53 @@ def test_at_the_end_nothing_of_the_guest_is_left(owner: Cluster, ca_file: str) -
     assert topic not in set(owner.topics()["topic"])
     assert "anna-short-readers" not in set(owner.groups()["group"])
     assert "somebody-elses" in set(owner.topics()["topic"])
+
+
+GUEST = """
+import os, signal
+from kafka import KafkaConsumer
+from kafkalab import Cluster
+cluster = Cluster().start()
+topic = cluster.create_topic("sudden")
+cluster.producer().send(topic, b"x").get(timeout=20)
+reader = cluster.consumer(topic, group_id=cluster.name("sudden-readers"), auto_offset_reset="earliest")
+next(reader)
+reader.commit()
+"""
+
+
+@pytest.mark.parametrize("ending", ["os.kill(os.getpid(), signal.SIGKILL)", "pass", "1 / 0"])
+def test_whatever_ends_a_guest_nothing_of_it_is_left(owner: Cluster, ending: str) -> None:
+    ended = [sys.executable, "-c", GUEST + ending]
+    subprocess.run(ended, env={**os.environ, **way_in(owner)}, stderr=subprocess.DEVNULL, timeout=60, check=False)
+    wait_until(
+        lambda: {*owner.topics()["topic"], *owner.groups()["group"]},
+        lambda names: not any(name.startswith("anna-sudden") for name in names),
+        what="the end of what the guest had",
+    )
+
+
+def test_without_the_right_to_a_name_one_is_told_of_the_prefix(owner: Cluster, ca_file: str) -> None:
+    access = {"username": USER, "password": PASSWORD, "ca_file": ca_file}
+    with (
+        Cluster.connect(owner.bootstrap_servers, prefix="ben-", **access) as ben,  # type: ignore[arg-type]
+        pytest.raises(InvalidArgument, match="does not let you create topic 'ben-orders': give the prefix that your"),
+    ):
+        ben.create_topic("orders")
+
+
+def test_a_guest_leaves_what_another_with_its_prefix_has(anna: Cluster, owner: Cluster, ca_file: str) -> None:
+    topic, group = anna.create_topic("mine"), anna.name("my-readers")
+    reader = anna.consumer(topic, group_id=group, auto_offset_reset="earliest")
+    anna.producer().send(topic, b"x").get(timeout=20)
+    next(reader)
+    reader.commit()
+    with Cluster.connect(
+        owner.bootstrap_servers, prefix="anna-", username=USER, password=PASSWORD, ca_file=ca_file
+    ) as other:
+        other.create_topic("theirs")
+    assert anna.topics()["topic"].tolist() == ["mine"]
+    assert anna.lag(group)["committed"].tolist() == [1]
 
 
 @pytest.mark.parametrize("change", [{"password": "guess"}, {"username": "nobody"}, {"ca_file": None}])

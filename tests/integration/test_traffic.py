@@ -14,6 +14,8 @@ from typing import Any
 
 import psutil
 import pytest
+from kafka.errors import KafkaError, RequestTimedOutError
+from kafka.producer.transaction_manager import InitProducerIdHandler
 
 from kafkalab import Cluster, traffic
 from kafkalab.errors import InvalidArgument, TrafficFailed, WaitTimeout
@@ -320,6 +322,30 @@ def test_a_dead_cluster_is_given_up_at_the_deadline(client: str) -> None:
         verdict = run.ledger.verify(cluster)
         assert (verdict.clean, verdict.lost) == (True, 0)
         assert verdict.unknown > 100
+
+
+def test_a_broker_that_gives_no_producer_id_in_time_is_not_the_end(
+    cluster: Cluster, topic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers: list[object] = []
+    told = InitProducerIdHandler.on_complete
+
+    def late_at_first(handler: Any, number: int, answer: object) -> None:
+        answers.append(answer)
+        told(handler, number, RequestTimedOutError() if len(answers) == 1 else answer)
+
+    monkeypatch.setattr(InitProducerIdHandler, "on_complete", late_at_first)
+    run = traffic.run(cluster, records(topic, 100))
+    assert (run.ledger.counts.acknowledged, len(answers)) == (100, 2)
+
+
+def test_a_client_that_has_given_up_ends_the_run(cluster: Cluster, topic: str) -> None:
+    run = traffic.start(cluster, records(topic), rate=500)
+    wait_until(lambda: run.observe().acknowledged >= 100, what="100 acknowledgements")
+    run._conductor._senders[0]._producer._transaction_manager.transition_to_fatal_error(KafkaError("fenced"))  # type: ignore[attr-defined]
+    with pytest.raises(TrafficFailed, match=r"kafka-python's producer has given up: KafkaError: fenced\."):
+        run.wait(timeout=20)
+    assert run.ledger.verify(cluster).clean
 
 
 def test_a_cluster_that_is_not_there() -> None:

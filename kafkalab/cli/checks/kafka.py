@@ -96,9 +96,10 @@ def check_broker() -> Finding:
         return warning("no broker was tried without all jars", f"{_FETCH}, then `kafkalab doctor` again")
     from kafkalab import Cluster
     from kafkalab.cli.proof import first_record
+    from kafkalab.clusters.cluster import own_backend
 
     began = time.monotonic()
-    with Cluster(brokers=1) as cluster:
+    with Cluster(brokers=1, backend=own_backend()) as cluster:
         ready = time.monotonic() - began
         record = first_record(cluster)
     return ok(f"one broker ready in {ready:.1f} s, one record there and back in {record:.1f} s")

@@ -13,6 +13,7 @@ from confluent_kafka.admin import AdminClient
 from kafkalab.clusters.access import Access
 from kafkalab.clusters.admin import PatientAdmin
 from kafkalab.clusters.backends.base import Backend, NodeState
+from kafkalab.clusters.belongings import Belongings, command
 from kafkalab.clusters.metadata import PartitionView, View
 from kafkalab.clusters.processes import SupervisedProcesses
 from kafkalab.clusters.proxy import Link
@@ -55,9 +56,18 @@ class ExternalBackend(Backend):
 
     @property
     def folder(self) -> Path:
-        if self._processes is None:  # few guests want one
+        return self._supervised.folder
+
+    @property
+    def _supervised(self) -> SupervisedProcesses:
+        if self._processes is None:  # not every guest wants one
             self._processes = SupervisedProcesses()
-        return self._processes.folder
+        return self._processes
+
+    def keep(self, belongings: Belongings) -> None:
+        """Have a guest's belongings deleted also where it comes to a sudden end."""
+        belongings.keep_in(self.folder, {"bootstrap_servers": self._servers, **self._access.kafka_python()})
+        self._supervised.at_the_end(command(self.folder))
 
     def data_folder(self, node_id: int) -> Path:
         self._refuse(f"see the files of broker {node_id}")
@@ -69,6 +79,12 @@ class ExternalBackend(Backend):
     @property
     def harness_servers(self) -> str:
         return self._servers
+
+    def close(self) -> None:
+        self._admin.close()
+        if self._processes is not None:
+            self._processes.at_the_end([])  # who ends in good order has done it
+            self._processes.close()
 
     @property
     def topic_config(self) -> Mapping[str, object]:
@@ -128,9 +144,10 @@ class ExternalBackend(Backend):
 
     def _unreachable(self, timeout: float, last: str) -> ClusterUnreachable:
         protocol = self._access.protocol
+        more = " (With a ca_file it would be TLS, with a username a password.)" if protocol == "PLAINTEXT" else ""
         return ClusterUnreachable(
             f"no Kafka broker answered at {self._servers} within {timeout:g} s: is the cluster running, is the "
-            f"address right, and does it speak {protocol}? The last error: {last}"
+            f"address right, and does it speak {protocol}?{more} The last error: {last}"
         )
 
     def _living(self, timeout: float | None = None) -> set[int]:
@@ -150,11 +167,6 @@ class ExternalBackend(Backend):
         partitions = {key: partition for topic in found for key, partition in _partitions_of(topic)}
         view = View(living, True, {key: each.isr for key, each in partitions.items()}, partitions)
         return dict.fromkeys(sorted(living), view)
-
-    def close(self) -> None:
-        self._admin.close()
-        if self._processes is not None:
-            self._processes.close()
 
     def _refuse(self, what: str) -> NoReturn:
         raise BorrowedCluster(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 
 import pytest
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
-from kafkalab import Cluster
+from benchmarks.soak.faulty_traffic import numbered, wait_for_more
+from kafkalab import Cluster, faults, traffic
 from kafkalab.clusters.node import Node
 from kafkalab.errors import BrokerFailed, NotRunning, UnsupportedByBackend
 from kafkalab.waiting import wait_until
@@ -184,6 +186,20 @@ def test_all_brokers_down_and_up_again_keeps_the_records(cluster: Cluster, topic
         broker.start(wait=broker.id == 3)
     cluster.wait_for_isr(topic, 3)
     assert _read_all(cluster, topic) == list(range(300))
+
+
+def test_whatever_breaks_while_records_are_sent_the_ledger_is_clean(cluster: Cluster) -> None:
+    # Of two replicas, so that only one node is broken at a time and the other two are a majority.
+    topic = cluster.create_topic("sent-all-the-while", replication_factor=2)
+    kinds = (faults.pause, faults.isolate, faults.stop, faults.kill)
+    with traffic.start(cluster, numbered(topic), rate=800, progress=False) as run:
+        for kind, target in product(kinds, (faults.leader(topic), faults.followers(topic))):
+            with kind(target).on(cluster):
+                wait_for_more(run)
+            cluster.wait_for_isr(topic, 2)
+        run.stop()
+    verdict = run.ledger.verify(cluster)
+    assert verdict.clean, verdict
 
 
 def test_it_is_kept_as_a_file_and_taken_up_again(

@@ -187,7 +187,7 @@ def test_its_files_are_there_to_read_or_it_says_that_they_are_not(cluster: Clust
     topic = cluster.create_topic("stored")
     cluster.producer(acks="all").send(topic, b"x").get(timeout=20)
     if not is_controlled:
-        _refused(lambda: cluster.folder, lambda: cluster.data_folder(1), lambda: cluster.segments(topic))
+        _refused(lambda: cluster.data_folder(1), lambda: cluster.segments(topic))
         return
     for broker in cluster.brokers:
         folder = cluster.data_folder(broker.id)

@@ -30,6 +30,7 @@ def test_a_property_without_name_or_equals_sign_is_refused(text: str) -> None:
         (["--port", "80"], "port=80 is not possible"),
         (["--port", "65535"], "port=65535 is not possible"),
         (["--backend", "paper"], "backend='paper' is not there"),
+        (["--backend", "external"], "`kafkalab up` runs brokers of its own, and borrows none: choose local or docker"),
         (["--property", "no.such=1"], "'no.such' is not a broker property"),
         (["--property", "node.id=7"], "'node.id' is set by kafkalab itself"),
         (["--property", "node.id"], "'node.id' is not NAME=VALUE"),
