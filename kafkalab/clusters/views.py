@@ -49,7 +49,7 @@ class Views(ABC):
             BorrowedCluster: it is an internal topic, and this user may not see it.
             WaitTimeout: no broker answered within 30 seconds, as for every view.
         """
-        name = self._named(topic)
+        name = topic and self._named(topic)
         return self._chosen(self._admin.ask(lambda admin: tables.partitions(admin, name)), name)
 
     def replicas(self, topic: str | None = None) -> pd.DataFrame:
@@ -60,7 +60,7 @@ class Views(ABC):
         Raises:
             InvalidArgument: there is no such topic.
         """
-        name = self._named(topic)
+        name = topic and self._named(topic)
         return self._chosen(self._admin.ask(lambda admin: replicas.replicas(admin, name)), name)
 
     def groups(self, group: str | None = None) -> pd.DataFrame:
@@ -69,7 +69,7 @@ class Views(ABC):
         Args:
             group: only this one; no row where there is none.
         """
-        name = self._named(group)
+        name = group and self._named(group)
         return self._chosen(self._admin.ask(lambda admin: tables.groups(admin, name)), name, "group")
 
     def members(self, group: str) -> pd.DataFrame:
@@ -81,7 +81,7 @@ class Views(ABC):
         Raises:
             InvalidArgument: there is no such group.
         """
-        name = self._lodging.name(group)
+        name = group and self._named(group)
         return self._lodging.shown(self._admin.ask(lambda admin: members.members(admin, name)))
 
     def lag(self, group: str) -> pd.DataFrame:
@@ -90,12 +90,12 @@ class Views(ABC):
         Raises:
             InvalidArgument: there is no such group.
         """
-        name = self._lodging.name(group)
+        name = group and self._named(group)
         return self._lodging.shown(self._admin.ask(lambda admin: tables.lag(admin, name)))
 
-    def _named(self, name: str | None) -> str | None:
+    def _named(self, name: str) -> str:
         # Internal topics are nobody's own.
-        return name if name is None or name.startswith("__") else self._lodging.name(name)
+        return name if name.startswith("__") else self._lodging.name(name)
 
     def _chosen(self, found: pd.DataFrame, asked: str | None, column: str = "topic") -> pd.DataFrame:
         return self._lodging.own(found, column) if asked is None else self._lodging.shown(found, column)

@@ -45,6 +45,8 @@ class LeftOut:
     def visit(self, cell: ast.Module) -> ast.Module:
         """Return the cell to run: itself, or a sentence in the place of one that needs what is missing."""
         self._statements = cell.body
+        if not self.missing:
+            return cell
         needed = sorted(_needed(cell.body) & self.missing)
         self.missing -= _assigned_in(cell.body)
         if not needed:

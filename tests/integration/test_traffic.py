@@ -336,7 +336,8 @@ def test_a_broker_that_gives_no_producer_id_in_time_is_not_the_end(
 
     monkeypatch.setattr(InitProducerIdHandler, "on_complete", late_at_first)
     run = traffic.run(cluster, records(topic, 100))
-    assert (run.ledger.counts.acknowledged, len(answers)) == (100, 2)
+    assert run.ledger.counts.acknowledged == 100
+    assert len(answers) > 1, "it was asked for another one"
 
 
 def test_a_client_that_has_given_up_ends_the_run(cluster: Cluster, topic: str) -> None:
