@@ -107,7 +107,7 @@ class LogViews(Views):
         numbers = self._numbers(topic) if partition is None else [self._checked(topic, partition)]
         return messages.read(
             self.client_config("confluent-kafka"),
-            self._lodging.name(topic),
+            self._named(topic),
             numbers,
             group=self._lodging.name(READERS),
             limit=limit,

@@ -117,7 +117,7 @@ class Views(ABC):
             lambda: self.partitions(topic),
             lambda seen: (
                 bool((seen["leader"] >= 0).all() and (seen["isr"].map(len) == size).all())
-                and self._is_agreed(self._lodging.name(topic), seen)
+                and self._is_agreed(self._named(topic), seen)
             ),
             what=f"{size} in-sync replicas in every partition of {topic}",
             timeout=timeout,

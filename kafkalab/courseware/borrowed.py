@@ -73,13 +73,14 @@ class LeftOut:
 
     def _leave_out(self, statements: Sequence[ast.stmt]) -> list[ast.stmt]:
         """Note as missing what these assign, and return those that define something all the same."""
-        self.missing |= _assigned_in([each for each in statements if not isinstance(each, _DEFINITIONS)])
-        kept: list[ast.stmt] = []
-        for each in statements:
-            if isinstance(each, _DEFINITIONS) and not _needed([each]) & self.missing:
-                kept.append(each)
-            else:
+        definitions: list[ast.stmt] = [each for each in statements if isinstance(each, _DEFINITIONS)]
+        self.missing |= _assigned_in([each for each in statements if each not in definitions])
+        kept = []
+        for each in definitions:
+            if _needed([each]) & self.missing:
                 self.missing |= _assigned_in([each])
+            else:
+                kept.append(each)
         return kept
 
     def forgive(self, result: Any) -> None:

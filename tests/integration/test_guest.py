@@ -27,7 +27,7 @@ from kafkalab.errors import (
 )
 from kafkalab.simulation import Crypto
 from kafkalab.waiting import wait_until
-from tests.borrowed import PASSWORD, USER, lent, way_in
+from tests.borrowed import PASSWORD, PREFIX, USER, lent, way_in
 
 pytestmark = pytest.mark.integration
 
@@ -44,11 +44,15 @@ def ca_file(owner: Cluster) -> str:
     return str(owner.client_config()["ssl_cafile"])
 
 
+def guest_of(owner: Cluster, prefix: str = PREFIX) -> Cluster:
+    """Borrow the cluster as ``anna``."""
+    access = {"username": USER, "password": PASSWORD, "ca_file": str(owner.client_config()["ssl_cafile"])}
+    return Cluster.connect(owner.bootstrap_servers, prefix=prefix, **access)  # type: ignore[arg-type]
+
+
 @pytest.fixture
-def anna(owner: Cluster, ca_file: str) -> Iterator[Cluster]:
-    with Cluster.connect(
-        owner.bootstrap_servers, prefix="anna-", username=USER, password=PASSWORD, ca_file=ca_file
-    ) as cluster:
+def anna(owner: Cluster) -> Iterator[Cluster]:
+    with guest_of(owner) as cluster:
         yield cluster
 
 
@@ -126,8 +130,8 @@ def test_traffic_is_sent_and_verified(anna: Cluster) -> None:
     assert verdict.acknowledged == 2000
 
 
-def test_at_the_end_nothing_of_the_guest_is_left(owner: Cluster, ca_file: str) -> None:
-    guest = Cluster.connect(owner.bootstrap_servers, prefix="anna-", username=USER, password=PASSWORD, ca_file=ca_file)
+def test_at_the_end_nothing_of_the_guest_is_left(owner: Cluster) -> None:
+    guest = guest_of(owner)
     topic = guest.create_topic("short")
     reader = guest.consumer(topic, group_id=guest.name("short-readers"), auto_offset_reset="earliest")
     guest.producer().send(topic, b"x").get(timeout=20)
@@ -163,24 +167,21 @@ def test_whatever_ends_a_guest_nothing_of_it_is_left(owner: Cluster, ending: str
     )
 
 
-def test_without_the_right_to_a_name_one_is_told_of_the_prefix(owner: Cluster, ca_file: str) -> None:
-    access = {"username": USER, "password": PASSWORD, "ca_file": ca_file}
+def test_without_the_right_to_a_name_one_is_told_of_the_prefix(owner: Cluster) -> None:
     with (
-        Cluster.connect(owner.bootstrap_servers, prefix="ben-", **access) as ben,  # type: ignore[arg-type]
+        guest_of(owner, prefix="ben-") as ben,
         pytest.raises(InvalidArgument, match="does not let you create topic 'ben-orders': give the prefix that your"),
     ):
         ben.create_topic("orders")
 
 
-def test_a_guest_leaves_what_another_with_its_prefix_has(anna: Cluster, owner: Cluster, ca_file: str) -> None:
+def test_a_guest_leaves_what_another_with_its_prefix_has(anna: Cluster, owner: Cluster) -> None:
     topic, group = anna.create_topic("mine"), anna.name("my-readers")
     reader = anna.consumer(topic, group_id=group, auto_offset_reset="earliest")
     anna.producer().send(topic, b"x").get(timeout=20)
     next(reader)
     reader.commit()
-    with Cluster.connect(
-        owner.bootstrap_servers, prefix="anna-", username=USER, password=PASSWORD, ca_file=ca_file
-    ) as other:
+    with guest_of(owner) as other:
         other.create_topic("theirs")
     assert anna.topics()["topic"].tolist() == ["mine"]
     assert anna.lag(group)["committed"].tolist() == [1]

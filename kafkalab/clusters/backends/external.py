@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -19,7 +20,7 @@ from kafkalab.clusters.processes import SupervisedProcesses
 from kafkalab.clusters.proxy import Link
 from kafkalab.clusters.reading import LOGGER, QUICK_RECONNECT
 from kafkalab.clusters.spec import NodeSpec
-from kafkalab.errors import AccessRefused, BorrowedCluster, ClusterUnreachable, InvalidArgument, WaitTimeout
+from kafkalab.errors import AccessRefused, BorrowedCluster, ClusterUnreachable, InvalidArgument, NotRunning, WaitTimeout
 from kafkalab.waiting import wait_until
 
 __all__ = ["ExternalBackend"]
@@ -83,7 +84,8 @@ class ExternalBackend(Backend):
     def close(self) -> None:
         self._admin.close()
         if self._processes is not None:
-            self._processes.at_the_end([])  # who ends in good order has done it
+            with suppress(NotRunning):  # it was killed, or closed before
+                self._processes.at_the_end([])  # who ends in good order has done it
             self._processes.close()
 
     @property
