@@ -11,7 +11,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from benchmarks import failover, memory, report, simulation, start, traffic
+from benchmarks import containers, failover, memory, report, simulation, start, traffic
 from benchmarks.machine import describe_machine
 from benchmarks.results import Benchmark, Result
 from kafkalab.clusters.startup import Startup
@@ -22,6 +22,7 @@ __all__ = ["BENCHMARKS", "main"]
 
 BENCHMARKS: tuple[Benchmark, ...] = (
     start.BENCHMARK,
+    containers.BENCHMARK,
     memory.BENCHMARK,
     failover.BENCHMARK,
     simulation.BENCHMARK,

@@ -26,7 +26,7 @@ def _line(cells: Sequence[str]) -> str:
 
 def _row(result: Result) -> tuple[str, ...]:
     measure = result.measure
-    return measure.name, measure.target, measure.shown(result.figure), result.verdict, result.detail
+    return measure.name, measure.target, result.shown, result.verdict, result.detail
 
 
 def render(

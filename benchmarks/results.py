@@ -53,26 +53,33 @@ class Result:
 
     Attributes:
         measure: what was measured.
-        figure: the median, or the ratio of two medians.
+        figure: the median, or the ratio of two medians; None where it was left out, for the reason in ``detail``.
         detail: the figures behind it.
         fault: what went wrong although the figure may be good, such as a lost record; "" for nothing.
     """
 
     measure: Measure
-    figure: float
+    figure: float | None
     detail: str
     fault: str = ""
 
     @property
     def met(self) -> bool:
-        """Whether the target is met; always true for what is for information, unless there was a fault."""
-        return not self.fault and self.measure.is_met_by(self.figure)
+        """Whether the target is met; always true for what is for information or left out, unless there was a fault."""
+        return not self.fault and (self.figure is None or self.measure.is_met_by(self.figure))
+
+    @property
+    def shown(self) -> str:
+        """The figure, as the report's row shows it."""
+        return "-" if self.figure is None else self.measure.shown(self.figure)
 
     @property
     def verdict(self) -> str:
         """The last word of the report's row."""
         if self.fault:
             return f"not met: {self.fault}"
+        if self.figure is None:
+            return "left out"
         if self.measure.target == _NO_TARGET:
             return "-"
         return "met" if self.met else "not met"

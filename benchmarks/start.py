@@ -14,7 +14,7 @@ from benchmarks.stock import StockCluster
 from kafkalab import Cluster
 from kafkalab.clusters.startup import Startup
 
-__all__ = ["BENCHMARK", "Contestant", "contestants"]
+__all__ = ["BENCHMARK", "Contestant", "contestants", "seconds_to_first_record"]
 
 _SECONDS = Measure("", "s")
 _MEASURES = {
@@ -40,7 +40,8 @@ def contestants() -> dict[str, Make]:
     return {"kafkalab": Cluster, "stock": lambda brokers: StockCluster(brokers, startup)}
 
 
-def _seconds(make: Make, brokers: int) -> float:
+def seconds_to_first_record(make: Make, brokers: int) -> float:
+    """Return the seconds from the call that starts a cluster to its first record on all in-sync replicas."""
     started = time.perf_counter()
     with make(brokers) as cluster:
         acknowledge_first_record(cluster.bootstrap_servers, min(3, brokers))
@@ -55,7 +56,7 @@ def _run(rounds: int, tick: Tick) -> list[Result]:
         order = sorted(makers, reverse=bool(number % 2))
         for brokers, name in ((brokers, name) for brokers in _MEASURES for name in order):
             tick(f"start {brokers}, {name}")
-            times[brokers, name].append(_seconds(makers[name], brokers))
+            times[brokers, name].append(seconds_to_first_record(makers[name], brokers))
     return [_result(measure, times[n, "kafkalab"], times[n, "stock"]) for n, measure in _MEASURES.items()]
 
 

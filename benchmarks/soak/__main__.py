@@ -43,7 +43,6 @@ SOAKS: tuple[Soak, ...] = (
     lessons.SOAK,
     seat.SOAK,
     docker.LEAKS,
-    docker.STARTS,
 )
 
 

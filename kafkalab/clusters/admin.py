@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from kafka import KafkaAdminClient
 from kafka.errors import KafkaError, UnknownBrokerIdError
 
+from kafkalab.clusters.kafka_python import made
 from kafkalab.errors import NotRunning, WaitTimeout
 from kafkalab.waiting import wait_until
 
@@ -104,14 +105,7 @@ class PatientAdmin:
 
 
 def _connected(**config: Any) -> KafkaAdminClient:
-    client = KafkaAdminClient.__new__(KafkaAdminClient)
-    try:
-        client.__init__(**config)
-    except KafkaError:
-        # Where nobody answers, kafka-python 3.0.12 raises from its constructor and leaves thread and sockets open.
-        client._closed = False  # noqa: SLF001 - without it close() takes the client for a closed one
-        client.close()
-        raise
+    client = made(KafkaAdminClient, **config)
     # The first answer on a new connection may take 10 s, which KafkaAdminClient's own settings cannot change.
     client._manager.config.update(  # noqa: SLF001
         socket_connection_setup_timeout_ms=_REQUEST_MS, socket_connection_setup_timeout_max_ms=_REQUEST_MS

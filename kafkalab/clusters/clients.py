@@ -13,6 +13,7 @@ from kafka.errors import KafkaError
 
 from kafkalab.clusters.admin import QUICK_RECONNECT, PatientAdmin
 from kafkalab.clusters.clientlog import ClientLog
+from kafkalab.clusters.kafka_python import made
 from kafkalab.clusters.lodging import READERS, Lodging
 from kafkalab.clusters.log_views import LogViews
 from kafkalab.clusters.node import Node
@@ -62,19 +63,19 @@ class Clients(LogViews):
 
     def producer(self, **config: Any) -> KafkaProducer:
         """Return a kafka-python producer that reconnects quickly; closed with the cluster."""
-        producer = KafkaProducer(**{**self.client_config(), **QUICK_RECONNECT, **config})
+        producer = made(KafkaProducer, **{**self.client_config(), **QUICK_RECONNECT, **config})
         self._clients.append(lambda: producer.close(timeout=_CLOSE_SECONDS))
         return producer
 
     def consumer(self, *topics: str, **config: Any) -> KafkaConsumer:
         """Return a kafka-python consumer that reconnects quickly; closed with the cluster."""
-        consumer = KafkaConsumer(*topics, **{**self.client_config(), **QUICK_RECONNECT, **config})
+        consumer = made(KafkaConsumer, *topics, **{**self.client_config(), **QUICK_RECONNECT, **config})
         self._clients.append(lambda: consumer.close(autocommit=False, timeout_ms=int(_CLOSE_SECONDS * 1000)))
         return consumer
 
     def admin(self, **config: Any) -> KafkaAdminClient:
         """Return a kafka-python admin client that reconnects quickly; closed with the cluster."""
-        admin = KafkaAdminClient(**{**self.client_config(), **QUICK_RECONNECT, **config})
+        admin = made(KafkaAdminClient, **{**self.client_config(), **QUICK_RECONNECT, **config})
         self._clients.append(admin.close)
         return admin
 

@@ -16,7 +16,7 @@ from kafkalab.clusters.backends.external import ExternalBackend
 from kafkalab.clusters.backends.local import LocalBackend
 from kafkalab.clusters.clients import Clients
 from kafkalab.clusters.distribution import KAFKA_VERSION
-from kafkalab.clusters.lodging import LeftBehind, Lodging, fresh_prefix
+from kafkalab.clusters.lodging import LeftBehind, Lodging, NotApplied, fresh_prefix
 from kafkalab.clusters.memory import check_fits
 from kafkalab.clusters.metadata import View
 from kafkalab.clusters.node import Node
@@ -160,6 +160,7 @@ class Cluster(Clients, Snapshots):
             raise NotRunning("this cluster runs already: use it, or make another with Cluster().")
         if self._kind == "external":
             self._borrow_from_environment(timeout or _CONNECT_SECONDS)
+            self._say_what_is_not_applied()
             return self
         nodes = len(self._spec.nodes)
         check_fits(nodes)
@@ -172,6 +173,16 @@ class Cluster(Clients, Snapshots):
             self.stop()
             raise
         return self
+
+    def _say_what_is_not_applied(self) -> None:
+        count = len(self.brokers)
+        if asked := self._spec.unlike(count):
+            warnings.warn(
+                f"this cluster is borrowed and stays as it is, with {count} broker{'s' * (count != 1)}; "
+                f"not applied: {', '.join(asked)}.",
+                NotApplied,
+                stacklevel=3,
+            )
 
     def _own_backend(self) -> Backend:
         if self._kind == "docker":

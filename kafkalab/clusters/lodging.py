@@ -13,13 +13,17 @@ from kafkalab.clusters.admin import PatientAdmin
 from kafkalab.clusters.belongings import Belongings
 from kafkalab.errors import InvalidArgument, KafkalabError
 
-__all__ = ["READERS", "LeftBehind", "Lodging", "fresh_prefix"]
+__all__ = ["READERS", "LeftBehind", "Lodging", "NotApplied", "fresh_prefix"]
 
 #: What kafkalab's own readers are called, which join no group: rights may be asked for that name all the same.
 READERS = "kafkalab-readers"
 
 _PREFIX = re.compile(r"[a-zA-Z0-9._-]{0,100}")
 _CLEAR_SECONDS = 10.0
+
+
+class NotApplied(UserWarning):
+    """Settings were asked for that a borrowed cluster was not made with; it is used as it is."""
 
 
 class LeftBehind(UserWarning):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 from kafkalab.clusters.security import check_security
 from kafkalab.errors import InvalidArgument
@@ -74,6 +74,12 @@ class ClusterSpec:
         if self.port is not None:
             highest = _LAST_PORT - self.brokers + 1
             _check_count("port", self.port, range(1024, highest + 1), f"a whole number from 1024 to {highest}")
+
+    def unlike(self, brokers: int) -> list[str]:
+        """Return what was asked for, as it is written, beside an ordinary cluster of so many brokers."""
+        ordinary = ClusterSpec(brokers)
+        asked = ((each.name, getattr(self, each.name)) for each in fields(self))
+        return [f"{name}={value!r}" for name, value in asked if value != getattr(ordinary, name)]
 
     @property
     def nodes(self) -> tuple[NodeSpec, ...]:

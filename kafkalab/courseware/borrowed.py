@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import ast
 import symtable
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from html import escape
 from types import TracebackType
 from typing import Any
 
 from IPython import get_ipython
+from IPython.display import display
 from kafka.errors import ClusterAuthorizationFailedError
 
 from kafkalab.errors import BorrowedCluster, ToolRefused
@@ -23,6 +25,7 @@ __all__ = ["LeftOut", "install"]
 _WHAT_TO_DO = """
 (The text below tells what you would have seen. To see it, write backend="local" where the lesson makes its cluster,
 as in Cluster(brokers=3, backend="local"), restart the kernel, and run all cells.)"""
+_FRAME = "border-left: 4px solid #b35900; padding: 4px 10px"  # the same is readable on white and on black
 _DEFINITIONS = (ast.FunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom)
 _REFUSALS = (BorrowedCluster, ToolRefused, ClusterAuthorizationFailedError)
 
@@ -30,12 +33,16 @@ _REFUSALS = (BorrowedCluster, ToolRefused, ClusterAuthorizationFailedError)
 class LeftOut:
     """What is missing because cells were refused or left out.
 
+    Args:
+        tell: called with the name of each exercise whose check is left out.
+
     Attributes:
         missing: the names that a cell above would have assigned.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, tell: Callable[[str], object]) -> None:
         self.missing: set[str] = set()
+        self._tell = tell
         self._statements: Sequence[ast.stmt] = ()
         self._refusal: BaseException | None = None
         self._refusals = 0
@@ -43,7 +50,7 @@ class LeftOut:
     # ---- what IPython calls -----------------------------------------------------------------------------------
 
     def visit(self, cell: ast.Module) -> ast.Module:
-        """Return the cell to run: itself, or a sentence in the place of one that needs what is missing."""
+        """Return the cell to run: itself, or what is left of one that needs what is missing, having said so."""
         self._statements = cell.body
         if not self.missing:
             return cell
@@ -52,8 +59,8 @@ class LeftOut:
         if not needed:
             return cell
         names = ", ".join(f"`{name}`" for name in needed)
-        said = ast.parse(f"print({f'Left out: it needs {names} from a cell above that was left out.'!r})")
-        return ast.Module([*said.body, *self._leave_out(cell.body)], cell.type_ignores)
+        display(_Said(f"it needs {names} from a cell above that was left out."))  # type: ignore[no-untyped-call]
+        return ast.Module(self._leave_out(cell.body), cell.type_ignores)
 
     def refuse(
         self,
@@ -64,7 +71,7 @@ class LeftOut:
         tb_offset: int | None = None,
     ) -> None:
         """Say what was refused, and note what the cell did not come to assign."""
-        print(f"Left out: {_told(error)}{_WHAT_TO_DO if self._refusals == 0 else ''}")
+        display(_Said(_told(error) + (_WHAT_TO_DO if self._refusals == 0 else "")))  # type: ignore[no-untyped-call]
         self._refusals += 1
         file, line = _place_in_cell(trace)
         kept = self._leave_out([each for each in self._statements if (each.end_lineno or 0) >= line])
@@ -72,7 +79,9 @@ class LeftOut:
         self._refusal = error
 
     def _leave_out(self, statements: Sequence[ast.stmt]) -> list[ast.stmt]:
-        """Note as missing what these assign, and return those that define something all the same."""
+        """Note as missing what these assign and check, and return those that define something all the same."""
+        for name in _checked_in(statements):
+            self._tell(name)
         definitions: list[ast.stmt] = [each for each in statements if isinstance(each, _DEFINITIONS)]
         self.missing |= _assigned_in([each for each in statements if each not in definitions])
         kept = []
@@ -90,15 +99,34 @@ class LeftOut:
         self._refusal = None
 
 
-def install() -> None:
-    """Let the notebook that this runs in, if it is one, leave out what a borrowed cluster refuses."""
+def install(tell: Callable[[str], object]) -> None:
+    """Let the notebook that this runs in, if it is one, leave out what a borrowed cluster refuses.
+
+    Args:
+        tell: called with the name of each exercise whose check is left out.
+    """
     shell: Any = get_ipython()
     if shell is None:
         return
-    left_out = LeftOut()
+    left_out = LeftOut(tell)
     shell.set_custom_exc(_REFUSALS, left_out.refuse)
     shell.ast_transformers.append(left_out)
     shell.events.register("post_run_cell", left_out.forgive)
+
+
+class _Said:
+    """Why a cell was left out: a sentence, set off from what a cell that was run shows."""
+
+    def __init__(self, why: str) -> None:
+        self._text = f"Left out: {why}"
+
+    def __repr__(self) -> str:
+        return self._text
+
+    def _repr_html_(self) -> str:
+        first, _, rest = self._text.partition("\n")
+        more = f'<br><span style="opacity: 0.8">{escape(rest)}</span>' if rest else ""
+        return f'<div style="{_FRAME}">{escape(first)}{more}</div>'
 
 
 def _told(error: BaseException) -> str:
@@ -131,6 +159,14 @@ def _needed(statements: Sequence[ast.stmt]) -> set[str]:
 
 def _assigned_in(statements: Sequence[ast.stmt]) -> set[str]:
     return {name for statement in statements for name in _assigned(_table(statement))}
+
+
+def _checked_in(statements: Sequence[ast.stmt]) -> Iterator[str]:
+    """Yield the names of the exercises that ``check`` is called with."""
+    for each in (node for statement in statements for node in ast.walk(statement)):
+        match each:
+            case ast.Call(func=ast.Name("check"), args=[ast.Constant(str(name)), *_]):
+                yield name
 
 
 def _table(statement: ast.stmt) -> symtable.SymbolTable:

@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from functools import cache
 
 from kafkalab.courseware.catalogue import Catalogue, declared_exercises
 from kafkalab.courseware.declaration import Exercise, NotDoneYet
-from kafkalab.courseware.report import ProgressReport, Solution
+from kafkalab.courseware.report import ProgressReport, Solution, State
 from kafkalab.courseware.solutions import solution_text
 from kafkalab.courseware.store import Store, default_store
 from kafkalab.errors import EnvironmentProblem, InvalidArgument
 
-__all__ = ["Desk", "check", "hint", "progress", "solution"]
+__all__ = ["Desk", "check", "hint", "leave_out", "progress", "solution"]
+
+_left_out: set[str] = set()
 
 
 class Desk:
-    """Exercises on one side, what is done on the other; hints are counted per desk, that is per kernel."""
+    """Exercises on one side, what is done on the other; hints are counted per desk, that is per kernel.
 
-    def __init__(self, catalogue: Catalogue, store: Store) -> None:
+    Args:
+        catalogue: the exercises.
+        store: keeps which are done.
+        left_out: names of those that cannot be done on this cluster, now or later.
+    """
+
+    def __init__(self, catalogue: Catalogue, store: Store, left_out: Collection[str] = ()) -> None:
         self._catalogue = catalogue
         self._store = store
+        self._left_out = left_out
         self._hints_given: dict[str, int] = {}
 
     def check(self, name: str, *observed: object, **answers: object) -> None:
@@ -62,7 +72,12 @@ class Desk:
             where = "in this course" if lesson is None else f"in lesson {lesson!r}"
             raise InvalidArgument(f"there are no exercises {where}: progress() shows those of all lessons.")
         done = self._store.done()
-        return ProgressReport(tuple((item.name, item.task, item.name in done) for item in items))
+        return ProgressReport(tuple((item.name, item.task, self._state(item.name, done)) for item in items))
+
+    def _state(self, name: str, done: Collection[str]) -> State:
+        if name in done:
+            return "done"
+        return "left out" if name in self._left_out else "open"
 
 
 def _not_done(item: Exercise, reason: str) -> str:
@@ -79,7 +94,12 @@ def _desk(lesson: str | None) -> Desk:
     catalogue = declared_exercises(lesson=lesson)
     if not list(catalogue):
         catalogue = declared_exercises()  # a misspelt name: the nearest of all are suggested
-    return Desk(catalogue, _store())
+    return Desk(catalogue, _store(), _left_out)
+
+
+def leave_out(name: str) -> None:
+    """Let an exercise count as one that cannot be done here, unless it is done, as long as this kernel runs."""
+    _left_out.add(name)
 
 
 def check(name: str, /, *observed: object, **answers: object) -> None:

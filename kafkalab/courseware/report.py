@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from html import escape
+from typing import Literal
 
-__all__ = ["ProgressReport", "Solution"]
+__all__ = ["ProgressReport", "Solution", "State"]
+
+#: What has become of an exercise; one that is left out needs more rights than a borrowed cluster gives.
+State = Literal["done", "open", "left out"]
+_BOXES: dict[State, str] = {"done": "[x]", "open": "[ ]", "left out": "[-]"}
 
 
 @dataclass(frozen=True, repr=False)
@@ -37,33 +42,37 @@ class ProgressReport:
     """Which exercises are done.
 
     Attributes:
-        rows: (exercise, task, done) for each, in the order of the lessons.
+        rows: (exercise, task, state) for each, in the order of the lessons.
     """
 
-    rows: tuple[tuple[str, str, bool], ...]
+    rows: tuple[tuple[str, str, State], ...]
 
     @property
     def done(self) -> int:
         """How many exercises are done."""
-        return sum(done for _, _, done in self.rows)
+        return self._count("done")
 
     @property
     def summary(self) -> str:
-        """One sentence: how many are done, or that all are."""
+        """One sentence: how many are done, or that all are, and how many cannot be done on this cluster."""
         if self.done == len(self.rows):
             return f"All exercises are done ({self.done} of {len(self.rows)})."
-        return f"{self.done} of {len(self.rows)} exercises done."
+        left_out = self._count("left out")
+        more = f"; {left_out} left out, as this cluster is borrowed" if left_out else ""
+        return f"{self.done} of {len(self.rows)} exercises done{more}."
+
+    def _count(self, wanted: State) -> int:
+        return sum(state == wanted for _, _, state in self.rows)
 
     def __repr__(self) -> str:
         width = max((len(name) for name, _, _ in self.rows), default=0)
-        lines = [f"[{'x' if done else ' '}] {name:{width}}  {task}" for name, task, done in self.rows]
+        lines = [f"{_BOXES[state]} {name:{width}}  {task}" for name, task, state in self.rows]
         return "\n".join([*lines, self.summary])
 
     def _repr_html_(self) -> str:
         rows = "".join(
-            f"<tr><td>{'done' if done else 'open'}</td><td>{escape(name)}</td>"
-            f'<td style="text-align: left">{escape(task)}</td></tr>'
-            for name, task, done in self.rows
+            f'<tr><td>{state}</td><td>{escape(name)}</td><td style="text-align: left">{escape(task)}</td></tr>'
+            for name, task, state in self.rows
         )
         head = "<tr><th>state</th><th>exercise</th><th>task</th></tr>"
         return f"<table><thead>{head}</thead><tbody>{rows}</tbody></table><p>{self.summary}</p>"

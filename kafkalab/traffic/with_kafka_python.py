@@ -14,6 +14,7 @@ from kafka import KafkaProducer
 from kafka.errors import KafkaError, KafkaTimeoutError
 
 from kafkalab.clusters.admin import QUICK_RECONNECT
+from kafkalab.clusters.kafka_python import made
 from kafkalab.errors import InvalidArgument, TrafficFailed, WaitTimeout
 from kafkalab.ledger import Session
 from kafkalab.ledger.identity import HEADER
@@ -195,7 +196,7 @@ def _has_id(manager: Any) -> bool:
 
 def _made(settings: dict[str, Any]) -> Any:
     try:
-        producer = KafkaProducer(**settings)
+        producer = made(KafkaProducer, **settings)
     except KafkaTimeoutError as error:
         servers = settings["bootstrap_servers"]
         raise TrafficFailed(f"no broker answers at {servers}: see whether the cluster runs.") from error

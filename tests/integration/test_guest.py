@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -15,7 +16,7 @@ from kafka.errors import TopicAuthorizationFailedError
 
 from kafkalab import Cluster, traffic
 from kafkalab.clusters import lodging
-from kafkalab.clusters.lodging import LeftBehind
+from kafkalab.clusters.lodging import LeftBehind, NotApplied
 from kafkalab.clusters.ports import PortReservation
 from kafkalab.courseware.exercises.reading import setting_of
 from kafkalab.errors import (
@@ -214,6 +215,21 @@ def test_the_environment_says_which_cluster_to_use(owner: Cluster, monkeypatch: 
         assert cluster.create_topic("by-environment") == "anna-by-environment"
         assert repr(cluster).startswith("Borrowed Kafka cluster, 3 brokers")
     assert "anna-by-environment" not in set(owner.topics()["topic"])
+
+
+def test_what_a_borrowed_cluster_was_not_made_with_is_said(owner: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in way_in(owner).items():
+        monkeypatch.setenv(name, value)
+    said = (
+        "this cluster is borrowed and stays as it is, with 3 brokers; not applied: brokers=5, "
+        "properties={'num.io.threads': '2'}."
+    )
+    with (
+        pytest.warns(NotApplied, match=re.escape(said)) as warned,
+        Cluster(brokers=5, properties={"num.io.threads": 2}).start() as cluster,
+    ):
+        assert len(cluster.brokers) == 3
+    assert [Path(warning.filename) for warning in warned] == [Path(__file__)]
 
 
 def test_without_an_address_there_is_nothing_to_borrow(monkeypatch: pytest.MonkeyPatch) -> None:

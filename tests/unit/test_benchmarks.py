@@ -68,6 +68,7 @@ def test_a_target_is_the_limit_or_the_floor_in_words() -> None:
         (Result(SECONDS, 1.0, "", fault="1 records lost"), "not met: 1 records lost", False),
         (Result(Measure("stock", "MB"), 9e9, ""), "-", True),
         (Result(Measure("stock", "MB"), 1.0, "", fault="lost"), "not met: lost", False),
+        (Result(RATIO, None, "no engine"), "left out", True),
     ],
 )
 def test_a_verdict_weighs_figure_and_fault(result: Result, verdict: str, met: bool) -> None:
@@ -191,7 +192,7 @@ def test_a_source_is_measured_beside_its_plain_loop(name: str, monkeypatch: pyte
     ticked: list[str] = []
     results = simulation.BENCHMARK.run(1, ticked.append)
     assert [result.measure for result in results] == list(simulation.MEASURES[name])
-    assert all(result.figure > 0 for result in results)
+    assert all(result.figure and result.figure > 0 for result in results)
     assert all(re.match(r"[\d.]+ times the plain loop; kafkalab [\d,]+ records/s, plain ", r.detail) for r in results)
     assert ticked == [f"simulation, {name}"]
 

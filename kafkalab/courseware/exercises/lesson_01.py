@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from numbers import Integral
 from typing import Any
 
-from kafka import KafkaProducer
+from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
 from kafka.errors import KafkaError
-from kafka.record import MemoryRecords
 
 from kafkalab import Cluster
 from kafkalab.courseware.declaration import NotDoneYet, exercise, expect
@@ -112,7 +111,7 @@ def _expect_all(topic: str, wanted: Mapping[bytes, bytes], found: Mapping[bytes,
     ),
 )
 def no_loss(cluster: Cluster, *, topic: str, careful: object) -> str:
-    """Send with it, and look at its settings and at the batch that the leader of the topic's partition stored."""
+    """Send with it, and look at its settings and at what the leader of the topic's partition knows of producers."""
     if not isinstance(careful, KafkaProducer):
         raise NotDoneYet(f"`careful` is of type {type(careful).__name__}: make a KafkaProducer.")
     acks = careful.config["acks"]
@@ -122,17 +121,17 @@ def no_loss(cluster: Cluster, *, topic: str, careful: object) -> str:
         limit <= LONGEST_DELIVERY_MS,
         f"your producer tries for {limit / 1000:g} seconds before it reports a failure, and 40 are wanted.",
     )
-    offset = _send(careful, topic, value=b"check").offset
+    known = _producers(cluster, topic)
+    _send(careful, topic, value=b"check")
     expect(
-        _producer_id(cluster, topic, offset) >= 0,
+        _producers(cluster, topic) != known,
         "the batch that your producer stored has no producer id: a retry could store it twice.",
     )
     return f"a batch with a producer id, stored by all in-sync replicas, reported within {limit / 1000:g} seconds."
 
 
-def _producer_id(cluster: Cluster, topic: str, offset: int) -> int:
-    leader = int(cluster.partitions(topic)["leader"].iloc[0])
-    segment = cluster.data_folder(leader) / f"{topic}-0" / f"{0:020}.log"
-    records = MemoryRecords(segment.read_bytes())
-    found = [batch.producer_id for batch in iter(records.next_batch, None) if batch.base_offset <= offset]
-    return int(found[-1])
+def _producers(cluster: Cluster, topic: str) -> list[tuple[int, ...]]:
+    """Return the producers with an id that have written to the topic, with the last sequence number of each."""
+    partition = TopicPartition(topic, 0)
+    with KafkaAdminClient(**cluster.client_config()) as admin:
+        return sorted(admin.describe_producers([partition])[partition].active_producers)

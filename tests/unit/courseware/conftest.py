@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from IPython.core.interactiveshell import InteractiveShell
 
 from kafkalab.courseware.catalogue import Catalogue
 from kafkalab.courseware.declaration import Exercise
@@ -62,6 +66,16 @@ def exercises_package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (package / "__init__.py").write_text('"""Exercises of a trial course."""\n')
     (package / "lesson_98.py").write_text(EXERCISES)
     return folder
+
+
+@pytest.fixture(scope="module")
+def one_shell() -> Iterator[Any]:
+    """IPython's shell; there can be one, and each takes seconds at the end of the run."""
+    main = sys.modules["__main__"]
+    shell = InteractiveShell.instance()
+    sys.modules["__main__"] = main  # it puts its own module there, from which no process can be spawned
+    yield shell
+    InteractiveShell.clear_instance()
 
 
 @pytest.fixture

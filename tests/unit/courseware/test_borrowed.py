@@ -1,10 +1,8 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from IPython.core.interactiveshell import InteractiveShell
 from kafka.errors import ClusterAuthorizationFailedError, KafkaTimeoutError
 
 from kafkalab.courseware import borrowed
@@ -17,19 +15,14 @@ def refuse(what: str) -> None:
     raise BorrowedCluster(f"not {what}.")
 
 
-@pytest.fixture(scope="module")
-def one_shell() -> Iterator[Any]:
-    yield InteractiveShell.instance()  # each takes seconds at the end of the run
-    InteractiveShell.clear_instance()
-
-
 @pytest.fixture
 def shell(one_shell: Any) -> Any:
     one_shell.ast_transformers.clear()
     one_shell.events.callbacks["post_run_cell"].clear()
     one_shell.reset(new_session=False)
-    one_shell.user_ns["refuse"] = refuse
-    borrowed.install()
+    told: list[str] = []
+    one_shell.user_ns.update(refuse=refuse, check=lambda name, **answers: print(f"checked {name}"), told=told)
+    borrowed.install(told.append)
     return one_shell
 
 
@@ -119,6 +112,26 @@ def test_what_hangs_on_something_left_out_is_left_out_as_well(run: Any) -> None:
     run(REFUSED, "size = 2")
     run("double = 2 * size")
     assert "needs `double`" in run("print(double)")
+
+
+def test_exercises_whose_check_is_left_out_are_told(run: Any, shell: Any) -> None:
+    assert run('check("04.here")') == "checked 04.here\n"
+    run(REFUSED, 'check("04.refused", answer=1)', "size = 2")
+    run('print("before")', 'if size:\n    check("04.needs", answer=size)')
+    assert shell.user_ns["told"] == ["04.refused", "04.needs"]
+
+
+def test_the_sentence_is_set_off_from_what_cells_show(run: Any, shell: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[Any] = []
+    monkeypatch.setattr(borrowed, "display", shown.append)
+    run('refuse("<b>")')
+    run(REFUSED, "size = 2")
+    run("print(size)")
+    first, second, third = (each._repr_html_() for each in shown)
+    assert ">Left out: not &lt;b&gt;.<br><span" in first
+    assert "restart the kernel" in first
+    assert second == f'<div style="{borrowed._FRAME}">Left out: not the files.</div>'
+    assert "Left out: it needs `size` from a cell above" in third
 
 
 def test_functions_are_defined_all_the_same(run: Any) -> None:

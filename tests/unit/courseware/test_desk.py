@@ -101,6 +101,12 @@ def test_progress_lists_all_and_says_when_all_are_done(desk: Desk) -> None:
     assert desk.progress().summary == "All exercises are done (2 of 2)."
 
 
+def test_an_exercise_that_is_left_out_is_not_open_but_may_be_done(tmp_path: Path) -> None:
+    desk = Desk(Catalogue([TOPIC, OTHER]), FileStore(tmp_path / "progress.json"), {TOPIC.name, OTHER.name})
+    desk.check("98.other")
+    assert [state for _, _, state in desk.progress().rows] == ["left out", "done"]
+
+
 def test_progress_of_a_lesson_without_exercises_is_refused(desk: Desk) -> None:
     with pytest.raises(InvalidArgument, match="in lesson '97'"):
         desk.progress("97")

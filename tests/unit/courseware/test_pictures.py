@@ -20,15 +20,10 @@ def test_a_picture_without_text_is_refused(figure: Figure) -> None:
         show(figure, alt=" ")
 
 
+@pytest.mark.usefixtures("one_shell")
 def test_the_text_is_the_plain_twin_the_alternative_and_the_caption(figure: Figure) -> None:
-    from IPython.core.interactiveshell import InteractiveShell
-
-    InteractiveShell.instance()
-    try:
-        with capture_output() as captured:
-            show(figure, alt="A rising line.")
-    finally:
-        InteractiveShell.clear_instance()
+    with capture_output() as captured:
+        show(figure, alt="A rising line.")
     (output,) = captured.outputs
     assert output.data["text/plain"] == "A rising line."
     assert output.data["image/png"].startswith(b"\x89PNG")
