@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -16,7 +15,7 @@ from kafkalab.clusters.backends.external import ExternalBackend
 from kafkalab.clusters.backends.local import LocalBackend
 from kafkalab.clusters.clients import Clients
 from kafkalab.clusters.distribution import KAFKA_VERSION
-from kafkalab.clusters.lodging import LeftBehind, Lodging, NotApplied, fresh_prefix
+from kafkalab.clusters.lodging import LeftBehind, Lodging, NotApplied, fresh_prefix, tell
 from kafkalab.clusters.memory import check_fits
 from kafkalab.clusters.metadata import View
 from kafkalab.clusters.node import Node
@@ -176,12 +175,11 @@ class Cluster(Clients, Snapshots):
 
     def _say_what_is_not_applied(self) -> None:
         count = len(self.brokers)
-        if asked := self._spec.unlike(count):
-            warnings.warn(
-                f"this cluster is borrowed and stays as it is, with {count} broker{'s' * (count != 1)}; "
-                f"not applied: {', '.join(asked)}.",
+        if asked := self._spec.beyond(count):
+            brokers = f"{count} broker{'s' * (count != 1)}"
+            tell(
+                f"this cluster is borrowed and stays as it is, with {brokers}; not applied: {', '.join(asked)}.",
                 NotApplied,
-                stacklevel=3,
             )
 
     def _own_backend(self) -> Backend:
@@ -203,9 +201,7 @@ class Cluster(Clients, Snapshots):
         finally:
             self._end()
         if left:
-            warnings.warn(
-                f"could not delete {', '.join(left)}: delete these topics yourself.", LeftBehind, stacklevel=2
-            )
+            tell(f"could not delete {', '.join(left)}: delete these topics yourself.", LeftBehind)
 
     def _end(self) -> None:
         backend, self._running = self._running, None

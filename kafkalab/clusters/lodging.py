@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import re
 import secrets
+import sys
+import warnings
 
 import pandas as pd
 from kafka.errors import KafkaError
@@ -13,7 +15,7 @@ from kafkalab.clusters.admin import PatientAdmin
 from kafkalab.clusters.belongings import Belongings
 from kafkalab.errors import InvalidArgument, KafkalabError
 
-__all__ = ["READERS", "LeftBehind", "Lodging", "NotApplied", "fresh_prefix"]
+__all__ = ["READERS", "LeftBehind", "Lodging", "NotApplied", "fresh_prefix", "tell"]
 
 #: What kafkalab's own readers are called, which join no group: rights may be asked for that name all the same.
 READERS = "kafkalab-readers"
@@ -23,11 +25,19 @@ _CLEAR_SECONDS = 10.0
 
 
 class NotApplied(UserWarning):
-    """Settings were asked for that a borrowed cluster was not made with; it is used as it is."""
+    """Something was asked for that a borrowed cluster does not have or allow; it is used as it is."""
 
 
 class LeftBehind(UserWarning):
     """Topics on a borrowed cluster could not be deleted."""
+
+
+def tell(text: str, category: type[Warning]) -> None:
+    """Warn a guest, at the line outside of this package that has led here."""
+    frame, level = sys._getframe(1), 2  # noqa: SLF001
+    while frame.f_back and frame.f_globals.get("__name__", "").startswith(("kafkalab.", "contextlib")):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(text, category, stacklevel=level)
 
 
 def fresh_prefix() -> str:

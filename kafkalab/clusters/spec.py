@@ -75,9 +75,9 @@ class ClusterSpec:
             highest = _LAST_PORT - self.brokers + 1
             _check_count("port", self.port, range(1024, highest + 1), f"a whole number from 1024 to {highest}")
 
-    def unlike(self, brokers: int) -> list[str]:
-        """Return what was asked for, as it is written, beside an ordinary cluster of so many brokers."""
-        ordinary = ClusterSpec(brokers)
+    def beyond(self, brokers: int) -> list[str]:
+        """Return what was asked for, as it is written, that an ordinary cluster of so many brokers does not have."""
+        ordinary = ClusterSpec(min(brokers, self.brokers))
         asked = ((each.name, getattr(self, each.name)) for each in fields(self))
         return [f"{name}={value!r}" for name, value in asked if value != getattr(ordinary, name)]
 

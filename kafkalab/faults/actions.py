@@ -9,7 +9,7 @@ from typing import ClassVar
 from kafkalab.clusters.network import CLIENTS, EVERYBODY, PEERS
 from kafkalab.clusters.node import Node
 
-__all__ = ["Action", "Isolate", "Kill", "Pause", "Restart", "Slow", "Stop"]
+__all__ = ["Action", "Isolate", "Kill", "LeftOut", "Pause", "Restart", "Slow", "Stop"]
 
 _WHOM = {frozenset({PEERS}): "peers", frozenset({CLIENTS}): "clients", EVERYBODY: "everybody"}
 
@@ -181,3 +181,21 @@ class Slow(Action):
 
     def undo(self, node: Node) -> None:
         node.full_speed()
+
+
+@dataclass(frozen=True)
+class LeftOut(Action):
+    """Nothing, in the place of what cannot be done."""
+
+    verb = "leave out"
+    silences = False
+    action: Action
+
+    def describe(self, target: str) -> str:
+        return f"left out: {self.action.describe(target)}"
+
+    def do(self, node: Node) -> None:
+        pass
+
+    def undo(self, node: Node) -> None:
+        pass

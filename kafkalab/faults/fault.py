@@ -8,9 +8,10 @@ from dataclasses import dataclass, field, replace
 from typing import Self
 
 from kafkalab.clusters import Cluster
+from kafkalab.clusters.lodging import NotApplied, tell
 from kafkalab.clusters.node import checked_latency, checked_speed, checked_whom
 from kafkalab.errors import InvalidArgument, NotRunning
-from kafkalab.faults.actions import Action, Isolate, Kill, Pause, Restart, Slow, Stop
+from kafkalab.faults.actions import Action, Isolate, Kill, LeftOut, Pause, Restart, Slow, Stop
 from kafkalab.faults.firing import Firing
 from kafkalab.faults.targets import Aim, Target, as_target
 from kafkalab.faults.triggers import Trigger, checked_count, checked_seconds
@@ -26,11 +27,13 @@ class Fault:
         action: what is done.
         target: to whom.
         trigger: when; by default at once.
+        optional: whether it is left out on a borrowed cluster, which would refuse it.
     """
 
     action: Action
     target: Target
     trigger: Trigger = field(default_factory=Trigger)
+    optional: bool = False
 
     def after(self, seconds: float) -> Self:
         """Fire so long after the schedule began, or after the condition of :meth:`when` was met."""
@@ -49,19 +52,31 @@ class Fault:
         every, count = checked_seconds("every", seconds), checked_count("times", times)
         return replace(self, trigger=replace(self.trigger, every=every, times=count))
 
+    def where_possible(self) -> Self:
+        """Leave it out on a borrowed cluster, with a warning, and let everything else go on."""
+        return replace(self, optional=True)
+
     def check(self, cluster: Cluster) -> None:
         """Find out, before anything starts, what cannot be.
 
         Raises:
             InvalidArgument: there is no such broker, topic or partition.
-            UnsupportedByBackend: this kind of cluster cannot do it.
+            UnsupportedByBackend: this kind of cluster cannot do it, and must.
         """
-        for node in self.target.candidates(cluster):
+        nodes = self.target.candidates(cluster)
+        if self._is_left_out(cluster):
+            what = self.action.describe(str(self.target))
+            tell(f"this cluster is borrowed, so a fault is left out: {what}.", NotApplied)
+            return
+        for node in nodes:
             self.action.check(node)
 
     def find(self, cluster: Cluster) -> Aim | None:
         """Return whom it would hit now; None while nobody plays that part (a partition without a leader)."""
-        return self.target.find(cluster)
+        return Aim((), str(self.target)) if self._is_left_out(cluster) else self.target.find(cluster)
+
+    def _is_left_out(self, cluster: Cluster) -> bool:
+        return self.optional and cluster.is_borrowed
 
     def fire(self, cluster: Cluster) -> Firing:
         """Do it now, whatever the trigger; return when it is done.
@@ -87,7 +102,10 @@ class Fault:
 
     def aimed(self, cluster: Cluster, aim: Aim) -> Firing:
         """Return the firing at ``aim`` that has not been fired yet."""
-        return Firing(self.action, cluster, aim, recovers_itself=True)
+        return Firing(self._action_on(cluster), cluster, aim, recovers_itself=True)
+
+    def _action_on(self, cluster: Cluster) -> Action:
+        return LeftOut(self.action) if self._is_left_out(cluster) else self.action
 
     def __str__(self) -> str:
         return f"{self.action.describe(str(self.target))} {self.trigger}"
@@ -121,7 +139,7 @@ class RecoverableFault(Fault):
             firing.undo()
 
     def aimed(self, cluster: Cluster, aim: Aim) -> Firing:
-        return Firing(self.action, cluster, aim, lasts=self.lasts)
+        return Firing(self._action_on(cluster), cluster, aim, lasts=self.lasts)
 
     def __str__(self) -> str:
         return super().__str__() + (f", undone {self.lasts:g} s later" if self.lasts is not None else "")

@@ -36,7 +36,7 @@ class Aim:
     """A target found.
 
     Attributes:
-        nodes: to hit, in this order.
+        nodes: to hit, in this order; none where a fault is left out.
         part: the part they play: ``leader of orders-0``; "" where they were named by id.
         partition: (topic, number) to watch; None where none was named.
     """
@@ -46,7 +46,7 @@ class Aim:
     partition: tuple[str, int] | None = None
 
     def __str__(self) -> str:
-        return ", ".join(filter(None, [_names(self.nodes), self.part]))
+        return ", ".join(filter(None, [_names(self.nodes) if self.nodes else "", self.part]))
 
 
 class Target(ABC):

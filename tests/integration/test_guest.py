@@ -14,7 +14,7 @@ import pytest
 from kafka import KafkaConsumer, KafkaProducer
 from kafka.errors import TopicAuthorizationFailedError
 
-from kafkalab import Cluster, traffic
+from kafkalab import Cluster, faults, traffic
 from kafkalab.clusters import lodging
 from kafkalab.clusters.lodging import LeftBehind, NotApplied
 from kafkalab.clusters.ports import PortReservation
@@ -217,6 +217,28 @@ def test_the_environment_says_which_cluster_to_use(owner: Cluster, monkeypatch: 
     assert "anna-by-environment" not in set(owner.topics()["topic"])
 
 
+def test_a_fault_may_be_left_out_where_brokers_are_not_ours(owner: Cluster, anna: Cluster) -> None:
+    topic = anna.create_topic("spared")
+    fault = faults.kill(faults.leader(topic, 0))
+    with pytest.raises(BorrowedCluster, match="cannot break its brokers"):
+        fault.fire(anna)
+    said = re.escape("this cluster is borrowed, so a fault is left out: kill leader of anna-spared-0.")
+    with pytest.warns(NotApplied, match=said) as warned, fault.where_possible().on(anna) as kill:
+        assert [node.state for node in owner.brokers] == ["running"] * 3
+        assert kill.name == "left out: kill leader of anna-spared-0"
+        assert kill.watch().leader is None
+    assert kill.undone_at
+    assert [Path(warning.filename) for warning in warned] == [Path(__file__)]
+    schedule = faults.Schedule(fault.when(acknowledged=10).where_possible())
+    with pytest.warns(NotApplied, match=said):
+        run = traffic.run(anna, Crypto(), 100, faults=schedule)
+    assert run.ledger.verify(anna).clean
+    (firing,) = schedule.frame().to_dict("records")
+    assert (firing["fault"], firing["targets"], firing["error"]) == (kill.name, (), None)
+    with pytest.raises(InvalidArgument, match="there is no topic 'anna-nowhere'"):
+        faults.kill(faults.leader("nowhere", 0)).where_possible().fire(anna)
+
+
 def test_what_a_borrowed_cluster_was_not_made_with_is_said(owner: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in way_in(owner).items():
         monkeypatch.setenv(name, value)
@@ -226,7 +248,7 @@ def test_what_a_borrowed_cluster_was_not_made_with_is_said(owner: Cluster, monke
     )
     with (
         pytest.warns(NotApplied, match=re.escape(said)) as warned,
-        Cluster(brokers=5, properties={"num.io.threads": 2}).start() as cluster,
+        Cluster(brokers=5, properties={"num.io.threads": 2}) as cluster,
     ):
         assert len(cluster.brokers) == 3
     assert [Path(warning.filename) for warning in warned] == [Path(__file__)]
