@@ -118,16 +118,22 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
     return report
 
 
-class _DockerOnOneWorker(LoadScopeScheduling):  # type: ignore[misc]
-    """A worker for each module as ever, but one for all that needs a container engine: there should be one engine."""
+class _Scopes(LoadScopeScheduling):  # type: ignore[misc]
+    """A worker for each module as ever, but for two.
+
+    All that needs a container engine goes to one, for there should be one engine. Lessons on a borrowed cluster go
+    where there is room: they take half a minute each, and come last, when the other worker may have nothing left.
+    """
 
     def _split_scope(self, nodeid: str) -> str:
-        return "docker" if "docker" in nodeid else str(super()._split_scope(nodeid))
+        if "docker" in nodeid:
+            return "docker"
+        return nodeid if "on_a_borrowed_cluster" in nodeid else str(super()._split_scope(nodeid))
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling | None:
     """Where modules are dealt out to workers, keep the tests of one container engine together."""
-    return _DockerOnOneWorker(config, log) if config.getoption("dist") == "loadscope" else None
+    return _Scopes(config, log) if config.getoption("dist") == "loadscope" else None
 
 
 def _forbid_skip(report: Any) -> None:

@@ -223,10 +223,12 @@ def test_a_fault_may_be_left_out_where_brokers_are_not_ours(owner: Cluster, anna
     with pytest.raises(BorrowedCluster, match="cannot break its brokers"):
         fault.fire(anna)
     said = re.escape("this cluster is borrowed, so a fault is left out: kill leader of anna-spared-0.")
-    with pytest.warns(NotApplied, match=said) as warned, fault.where_possible().on(anna) as kill:
-        assert [node.state for node in owner.brokers] == ["running"] * 3
-        assert kill.name == "left out: kill leader of anna-spared-0"
-        assert kill.watch().leader is None
+    with pytest.warns(NotApplied, match=said) as warned:
+        kill = fault.where_possible().fire(anna)
+    assert [node.state for node in owner.brokers] == ["running"] * 3
+    assert kill.name == "left out: kill leader of anna-spared-0"
+    assert kill.watch().leader is None
+    kill.undo()
     assert kill.undone_at
     assert [Path(warning.filename) for warning in warned] == [Path(__file__)]
     schedule = faults.Schedule(fault.when(acknowledged=10).where_possible())
