@@ -8,7 +8,9 @@ functions and classes of such cells are defined all the same, for others may cal
 from __future__ import annotations
 
 import ast
+import re
 import symtable
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from html import escape
 from types import TracebackType
@@ -18,14 +20,17 @@ from IPython import get_ipython
 from IPython.display import display
 from kafka.errors import ClusterAuthorizationFailedError
 
+from kafkalab.clusters.lodging import NotApplied
 from kafkalab.errors import BorrowedCluster, ToolRefused
 
 __all__ = ["LeftOut", "install"]
 
 _WHAT_TO_DO = """
-(The text below tells what you would have seen. To see it, write backend="local" where the lesson makes its cluster,
-as in Cluster(brokers=3, backend="local"), restart the kernel, and run all cells.)"""
-_FRAME = "border-left: 4px solid #b35900; padding: 4px 10px"  # the same is readable on white and on black
+(The texts of this lesson tell what you would have seen. To see it, write backend="local" wherever the lesson makes a
+cluster, as in Cluster(brokers=3, backend="local"), restart the kernel, and run all cells.)"""
+_REMEDY = ": use a cluster of your own"
+_FRAME = "border-left: 4px solid #d97706; margin: 4px 0; padding: 4px 10px"  # seen on white and on black
+_CODE = re.compile(r"`([^`]+)`")
 _DEFINITIONS = (ast.FunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom)
 _REFUSALS = (BorrowedCluster, ToolRefused, ClusterAuthorizationFailedError)
 
@@ -43,9 +48,10 @@ class LeftOut:
     def __init__(self, tell: Callable[[str], object]) -> None:
         self.missing: set[str] = set()
         self._tell = tell
+        self._show_warning = warnings.showwarning
         self._statements: Sequence[ast.stmt] = ()
         self._refusal: BaseException | None = None
-        self._refusals = 0
+        self._said_what_to_do = False
 
     # ---- what IPython calls -----------------------------------------------------------------------------------
 
@@ -59,7 +65,7 @@ class LeftOut:
         if not needed:
             return cell
         names = ", ".join(f"`{name}`" for name in needed)
-        display(_Said(f"it needs {names} from a cell above that was left out."))  # type: ignore[no-untyped-call]
+        _show(f"Left out: it needs {names} from a cell above that was left out.")
         return ast.Module(self._leave_out(cell.body), cell.type_ignores)
 
     def refuse(
@@ -71,12 +77,24 @@ class LeftOut:
         tb_offset: int | None = None,
     ) -> None:
         """Say what was refused, and note what the cell did not come to assign."""
-        display(_Said(_told(error) + (_WHAT_TO_DO if self._refusals == 0 else "")))  # type: ignore[no-untyped-call]
-        self._refusals += 1
+        self._say(f"Left out: {_told(error)}")
         file, line = _place_in_cell(trace)
         kept = self._leave_out([each for each in self._statements if (each.end_lineno or 0) >= line])
         exec(compile(ast.Module(kept, []), file, "exec"), shell.user_ns)  # noqa: S102 - the notebook's own code
         self._refusal = error
+
+    def warn(self, message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
+        """Say what a borrowed cluster does not have or allow, in place of Python's lines about a warning."""
+        if issubclass(category, NotApplied):
+            self._say(f"{message}")
+        else:
+            self._show_warning(message, category, *place, **more)
+
+    def _say(self, text: str) -> None:
+        """Show what is not to be had here; the first time, what to do about it as well."""
+        reason = text.partition(_REMEDY)[0].removesuffix(".") + "."
+        _show(reason if self._said_what_to_do else text + _WHAT_TO_DO)
+        self._said_what_to_do = True
 
     def _leave_out(self, statements: Sequence[ast.stmt]) -> list[ast.stmt]:
         """Note as missing what these assign and check, and return those that define something all the same."""
@@ -112,28 +130,23 @@ def install(tell: Callable[[str], object]) -> None:
     shell.set_custom_exc(_REFUSALS, left_out.refuse)
     shell.ast_transformers.append(left_out)
     shell.events.register("post_run_cell", left_out.forgive)
+    warnings.showwarning = left_out.warn
 
 
-class _Said:
-    """Why a cell was left out: a sentence, set off from what a cell that was run shows."""
-
-    def __init__(self, why: str) -> None:
-        self._text = f"Left out: {why}"
-
-    def __repr__(self) -> str:
-        return self._text
-
-    def _repr_html_(self) -> str:
-        first, _, rest = self._text.partition("\n")
-        more = f'<br><span style="opacity: 0.8">{escape(rest)}</span>' if rest else ""
-        return f'<div style="{_FRAME}">{escape(first)}{more}</div>'
+def _show(text: str) -> None:
+    """Show a sentence, and what follows it, set off from what a cell that was run shows."""
+    first, _, rest = (_CODE.sub(r"<code>\1</code>", part) for part in escape(text).partition("\n"))
+    more = f'<br><span style="opacity: 0.8">{rest}</span>' if rest else ""
+    shown = {"text/plain": text, "text/html": f'<div style="{_FRAME}">{first}{more}</div>'}
+    display(shown, raw=True)  # type: ignore[no-untyped-call]
 
 
 def _told(error: BaseException) -> str:
-    if not isinstance(error, BorrowedCluster):
-        # Kafka's own words are a whole request and its answer.
-        return 'this cluster gives you no right to do that: use a cluster of your own, Cluster(backend="local").'
-    return str(error)
+    if isinstance(error, BorrowedCluster):
+        return str(error)
+    # Kafka's own words are a whole request and its answer.
+    what = f"use {str(error).split()[0]} in this way" if isinstance(error, ToolRefused) else "do that"
+    return f'this cluster gives you no right to {what}{_REMEDY}, Cluster(backend="local").'
 
 
 def _place_in_cell(trace: TracebackType | None) -> tuple[str, int]:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from kafkalab.errors import InvalidArgument, KafkalabError
+from kafkalab.errors import BorrowedCluster, InvalidArgument, KafkalabError
 
 __all__ = ["Exercise", "NotDoneYet", "exercise", "expect"]
 
@@ -34,6 +34,7 @@ class Exercise:
         task: what to do, in one sentence.
         hints: the gentle one and the stronger one.
         check: looks at the cluster's state and returns what it saw, or raises NotDoneYet.
+        own_brokers: whether it cannot be done on a borrowed cluster.
 
     Raises:
         InvalidArgument: the name is malformed, the task is empty, or there are not two different hints.
@@ -43,6 +44,7 @@ class Exercise:
     task: str
     hints: tuple[str, str]
     check: Callable[..., str]
+    own_brokers: bool = False
 
     def __post_init__(self) -> None:
         if not NAME.fullmatch(self.name):
@@ -64,10 +66,16 @@ class Exercise:
         """Return what the check saw.
 
         Raises:
+            BorrowedCluster: it needs brokers of one's own; said before anything is asked of the learner.
             NotDoneYet: an answer is still its placeholder, or the check found the exercise unsolved.
             InvalidArgument: the check takes other arguments, or passed without saying what it saw.
         """
         self._refuse_what_does_not_fit(*observed, **answers)
+        if self.own_brokers and any(getattr(each, "is_borrowed", False) for each in observed):
+            raise BorrowedCluster(
+                f"this cluster is borrowed, and exercise {self.name} needs brokers of your own: use a cluster of your "
+                'own, Cluster(backend="local").'
+            )
         waiting = [name for name, answer in answers.items() if answer is ...]
         if waiting:
             raise NotDoneYet(f"`{waiting[0]}` is still `...`: put your answer in its place.")
@@ -98,7 +106,9 @@ def _two_different_texts(hints: object) -> bool:
     return len(texts) == 2 and all(texts)
 
 
-def exercise(name: str, *, task: str, hints: tuple[str, str]) -> Callable[[Callable[..., str]], Exercise]:
+def exercise(
+    name: str, *, task: str, hints: tuple[str, str], own_brokers: bool = False
+) -> Callable[[Callable[..., str]], Exercise]:
     """Declare the decorated check as an exercise; the name in the module is then the ``Exercise``.
 
     Raises:
@@ -106,7 +116,7 @@ def exercise(name: str, *, task: str, hints: tuple[str, str]) -> Callable[[Calla
     """
 
     def declare(check: Callable[..., str]) -> Exercise:
-        return Exercise(name, task, hints, check)
+        return Exercise(name, task, hints, check, own_brokers)
 
     return declare
 

@@ -87,6 +87,9 @@ class Firing:
     def fire(self) -> None:
         """Do it; returns when it is complete. What was done is undone by :meth:`undo`, also where this raises."""
         self.at = time.monotonic()
+        if not self._nodes:  # left out: there is nothing to be undone
+            self.undo_at = self.undone_at = self.at
+            self._is_undoing = True
         try:
             for node in self._nodes:
                 self._hit_one(node)
@@ -222,6 +225,8 @@ class Firing:
     def __str__(self) -> str:
         if self.error:
             return f"{self.name}: {self.error}"
+        if not self._nodes:
+            return self.name
         undone = f"; undone after {self.undone_at - self.at:.2f} s" if self.undone_at else ""
         return f"{self.name}: {self.observed or 'not seen by the others yet'}{undone}"
 

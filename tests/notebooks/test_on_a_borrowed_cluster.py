@@ -69,10 +69,13 @@ def test_what_needs_brokers_of_ones_own_is_left_out_and_the_rest_is_the_same(les
     assert {number for number, (_, text) in told.items() if "Left out: " in text} == LEFT_OUT[lesson]
     different = {number for number, (there, text) in told.items() if there != text}
     assert different - LEFT_OUT[lesson] == BORROWED.get(lesson, set())
+    shown = text_of(next(cell for cell in reversed(here.cells) if "progress(" in cell.source))
+    assert "[x]" in shown or lesson == "04_replication"
+    assert "[ ]" not in shown, "an exercise is neither done nor left out"
 
 
 def compared(solved: NotebookNode, here: NotebookNode) -> Iterator[tuple[int, NotebookNode, NotebookNode]]:
-    """Yield the code cells but for the last one, whose progress lacks the exercises that were left out."""
+    """Yield the code cells but for the last one, whose progress shows the exercises that were left out."""
     pairs = [pair for pair in enumerate(zip(solved.cells, here.cells, strict=True)) if pair[1][0].cell_type == "code"]
     for number, (there, cell) in pairs[:-1]:
         if "nbval-ignore-output" not in there.metadata.get("tags", []):

@@ -27,6 +27,7 @@ SECONDS = 20
         "How many replicas must be left in sync after one loss, and so how many must there be at first?",
         'create_topic("safe", replication_factor=..., config={"min.insync.replicas": ...}): the second is one less.',
     ),
+    own_brokers=True,
 )
 def one_loss(cluster: Cluster, *, safe: object) -> str:
     """Look at the topic's replicas and settings; then kill the leader, write, and read what is there."""
@@ -55,6 +56,7 @@ def one_loss(cluster: Cluster, *, safe: object) -> str:
         'verdict.table("lost") has a row for each of them; its column sequence is a position in placed.',
         '[placed[number] for number in verdict.table("lost")["sequence"]]',
     ),
+    own_brokers=True,
 )
 def read_verdict(cluster: Cluster, *, topic: str, placed: Sequence[str], to_call: object) -> str:
     """Compare the list with what the topic holds."""
@@ -92,10 +94,10 @@ def _several(given: Any) -> list[object]:
             '"--add-config", "min.insync.replicas=...")'
         ),
     ),
+    own_brokers=True,
 )
 def refused_write(cluster: Cluster, *, topic: str) -> str:
     """Look at broker 3 and at the topic's setting, and write."""
-    cluster.broker(3).check_control()
     expect(cluster.broker(3).state == "stopped", "broker 3 runs, and it should stay off: cluster.broker(3).stop().")
     least = _min_isr(cluster, topic)
     in_sync = int(cluster.partitions(topic)["isr"].map(len).min())
@@ -112,10 +114,10 @@ def refused_write(cluster: Cluster, *, topic: str) -> str:
         "Which broker has its last records, and what is the matter with that broker?",
         "Broker 1 was the last in-sync replica: cluster.broker(1).start() brings it back.",
     ),
+    own_brokers=True,
 )
 def without_loss(cluster: Cluster, *, topic: str, ledger: Ledger) -> str:
     """Ask for the topic's leader, and have the ledger read the topic."""
-    cluster.broker(1).check_control()
     expect(_leader(cluster, topic) >= 0, f"topic {topic} has no leader: nobody can write to it or read it.")
     verdict = ledger.verify(cluster, timeout=SECONDS)
     expect(verdict.verified, f"topic {topic} could not be read to its end: is its leader running?")

@@ -85,6 +85,7 @@ def _expect_own_keys_and_times(name: str, missing: Counter[_Content], further: C
         "Which setting limits a partition by its size? Retention keeps more than it says, by up to a segment.",
         'configure(archive, {"retention.bytes": ...}), with about half a million.',
     ),
+    own_brokers=True,
 )
 def free_disk(cluster: Cluster, *, archive: object, records: int) -> str:
     """Look at the log's start and end, and at its files."""
@@ -216,6 +217,7 @@ def _patience(cluster: Cluster) -> float:
             "any other customer's record at midnight + 25 * hour: it begins a new segment."
         ),
     ),
+    own_brokers=True,
 )
 def forget(cluster: Cluster, *, customers: object, moves: Sequence[tuple[str, str]]) -> str:
     """Read the topic, then look for her addresses in the files."""

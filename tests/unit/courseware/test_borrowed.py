@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import pytest
 from kafka.errors import ClusterAuthorizationFailedError, KafkaTimeoutError
 
+from kafkalab.clusters.lodging import NotApplied, tell
 from kafkalab.courseware import borrowed
-from kafkalab.errors import BorrowedCluster
+from kafkalab.errors import BorrowedCluster, ToolRefused
 
 REFUSED = 'refuse("the files")'
 
@@ -42,7 +44,7 @@ def run(shell: Any, capsys: pytest.CaptureFixture[str]) -> Any:
 def test_a_refused_cell_says_so_and_counts_as_run(run: Any) -> None:
     said = run("print('first')", REFUSED, "print('then')")
     assert said.startswith(
-        "first\nLeft out: not the files.\n(The text below tells what you would have seen. To see it, "
+        "first\nLeft out: not the files.\n(The texts of this lesson tell what you would have seen. To see it, "
     )
     assert run(REFUSED) == "Left out: not the files.\n"
 
@@ -123,15 +125,37 @@ def test_exercises_whose_check_is_left_out_are_told(run: Any, shell: Any) -> Non
 
 def test_the_sentence_is_set_off_from_what_cells_show(run: Any, shell: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     shown: list[Any] = []
-    monkeypatch.setattr(borrowed, "display", shown.append)
+    monkeypatch.setattr(borrowed, "display", lambda data, raw: shown.append(data["text/html"]))
     run('refuse("<b>")')
     run(REFUSED, "size = 2")
     run("print(size)")
-    first, second, third = (each._repr_html_() for each in shown)
+    first, second, third = shown
     assert ">Left out: not &lt;b&gt;.<br><span" in first
     assert "restart the kernel" in first
     assert second == f'<div style="{borrowed._FRAME}">Left out: not the files.</div>'
-    assert "Left out: it needs `size` from a cell above" in third
+    assert "Left out: it needs <code>size</code> from a cell above" in third
+
+
+def test_what_to_do_is_said_once(run: Any) -> None:
+    refusal = "refuse(\"the files: use a cluster of your own, Cluster(backend='local')\")"
+    assert run(refusal).startswith("Left out: not the files: use a cluster of your own, ")
+    assert run(refusal) == "Left out: not the files.\n"
+
+
+def test_a_tool_that_is_refused_is_named(run: Any, shell: Any) -> None:
+    shell.user_ns["error"] = ToolRefused("kafka-acls failed (exit code 1): Not authorized")
+    assert run("raise error").startswith(
+        "Left out: this cluster gives you no right to use kafka-acls in this way: use a"
+    )
+
+
+def test_what_is_not_applied_is_said_without_pythons_lines(run: Any, shell: Any) -> None:
+    shell.user_ns.update(tell=tell, NotApplied=NotApplied, warnings=warnings)
+    run(REFUSED)  # what to do was said there
+    warnings.simplefilter("always")
+    assert run("tell('no such setting.', NotApplied)", "print('then')") == "no such setting.\nthen\n"
+    with pytest.warns(UserWarning, match="another"):
+        run("warnings.warn('another')")
 
 
 def test_functions_are_defined_all_the_same(run: Any) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from kafkalab.courseware.declaration import Exercise, NotDoneYet, exercise, expect
-from kafkalab.errors import InvalidArgument, KafkalabError
+from kafkalab.errors import BorrowedCluster, InvalidArgument, KafkalabError
 
 HINTS = ("Look at the cluster.", "Call create_topic.")
 
@@ -50,6 +50,16 @@ def test_the_decorator_makes_an_exercise_of_the_check() -> None:
         return f"{count} voters."
 
     assert (voters.name, voters.lesson, voters.judge(3)) == ("07.voters", "07", "3 voters.")
+
+
+@pytest.mark.parametrize("borrowed", [True, False])
+def test_what_a_borrowed_cluster_cannot_give_is_said_before_an_answer_is_asked_for(borrowed: bool) -> None:
+    class Somebodys:
+        is_borrowed = borrowed
+
+    broken = declared(check=lambda cluster, answer: "seen.", own_brokers=True)
+    with pytest.raises(BorrowedCluster if borrowed else NotDoneYet, match=r"00\.topic needs brokers|still"):
+        broken.judge(Somebodys(), answer=...)
 
 
 def test_a_placeholder_is_not_done_yet_and_the_check_is_not_called() -> None:
