@@ -23,7 +23,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 from kafkalab.errors import WaitTimeout
 from kafkalab.waiting import wait_until
-from tests.kafka_python import close_what_was_not_connected
+from tests.kafka_python import close_dropped_sockets
 from tests.processes import words
 
 ROOT = pytest.StashKey[Path]()
@@ -33,7 +33,7 @@ PLATFORM = "platform: "  # how the reason of a skip begins that no installation 
 # The same examples in every run, and no deadline that a busy machine could miss.
 hypothesis.settings.register_profile("kafkalab", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("kafkalab")
-close_what_was_not_connected()
+close_dropped_sockets()
 
 
 @pytest.fixture(scope="session")

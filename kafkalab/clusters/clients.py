@@ -13,7 +13,7 @@ from kafka.errors import KafkaError
 
 from kafkalab.clusters.admin import QUICK_RECONNECT, PatientAdmin
 from kafkalab.clusters.clientlog import ClientLog
-from kafkalab.clusters.kafka_python import made
+from kafkalab.clusters.kafka_python import end, made
 from kafkalab.clusters.lodging import READERS, Lodging
 from kafkalab.clusters.log_views import LogViews
 from kafkalab.clusters.node import Node
@@ -64,7 +64,7 @@ class Clients(LogViews):
     def producer(self, **config: Any) -> KafkaProducer:
         """Return a kafka-python producer that reconnects quickly; closed with the cluster."""
         producer = made(KafkaProducer, **{**self.client_config(), **QUICK_RECONNECT, **config})
-        self._clients.append(lambda: producer.close(timeout=_CLOSE_SECONDS))
+        self._clients.append(lambda: end(producer, _CLOSE_SECONDS))
         return producer
 
     def consumer(self, *topics: str, **config: Any) -> KafkaConsumer:

@@ -50,6 +50,17 @@ def test_client_noise_is_kept_and_not_printed(cluster: Cluster, capfd: pytest.Ca
     assert capfd.readouterr().err == ""
 
 
+def test_a_producer_that_has_lost_its_brokers_ends_with_the_cluster() -> None:
+    with Cluster(brokers=1) as cluster:
+        topic = cluster.create_topic("orders")
+        producer = cluster.producer(acks="all")
+        producer.send(topic, b"x").get(timeout=20)
+        cluster.broker(1).kill()
+        given_up = producer.send(topic, b"y")
+    wait_until(lambda: not producer._sender.is_alive(), what="the end of the producer's thread", timeout=10)
+    assert given_up.failed()
+
+
 def _in_threads(*jobs: Callable[[], object]) -> list[BaseException]:
     errors: list[BaseException] = []
 

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from kafka.errors import KafkaConnectionError
 from kafka.net.inet import KafkaNetSocket
+from kafka.net.selector import NetworkSelector
+from kafka.net.transport import KafkaTCPTransport
 
 
 class Waiting:
@@ -38,3 +40,17 @@ def test_a_socket_that_was_refused_is_closed() -> None:
     with pytest.raises(KafkaConnectionError):
         KafkaNetSocket().sock_connect(Waiting(), sock, ("127.0.0.1", 1)).send(None)
     assert sock.fileno() == -1
+
+
+@pytest.mark.parametrize("steps", [0, 1, 2])
+def test_a_socket_that_was_being_written_to_when_its_client_ended_is_closed(steps: int) -> None:
+    ours, theirs = socket.socketpair()
+    loop = NetworkSelector()
+    transport = KafkaTCPTransport(loop, ours)
+    transport.write(b"a request")
+    for _ in range(steps):
+        loop.poll(timeout_ms=0)
+    transport.close()
+    loop.close()
+    theirs.close()
+    assert ours.fileno() == -1
