@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
+from contextlib import suppress
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
@@ -281,5 +281,8 @@ def test_a_customer_forgotten(cluster: Cluster) -> None:
     topic = learner["customers"]
     said = forget.judge(cluster, customers=topic, moves=learner["moves"])
     assert said == f"no file of topic {topic} holds an address of anna, and the others are as they were."
-    files: list[Path] = list((cluster.data_folder(1) / f"{topic}-0").glob("*"))
-    assert not [file.name for file in files if b"Elm Road" in file.read_bytes()]
+    left: list[str] = []
+    for file in (cluster.data_folder(1) / f"{topic}-0").glob("*"):
+        with suppress(FileNotFoundError):  # the broker is removing what it marked as deleted
+            left += [file.name] if b"Elm Road" in file.read_bytes() else []
+    assert not left
