@@ -22,7 +22,7 @@ from kafkalab.clusters.backends.docker_engine import Engine, engine_problems, wi
 from kafkalab.clusters.backends.own import OwnBackend, node_name
 from kafkalab.clusters.network import PEERS
 from kafkalab.clusters.ports import LOOPBACK
-from kafkalab.clusters.properties import NodeAddress, node_properties
+from kafkalab.clusters.properties import NodeAddress, node_properties, render
 from kafkalab.clusters.proxy import Link
 from kafkalab.clusters.spec import ClusterSpec, NodeSpec
 from kafkalab.clusters.startup import LOG_CONFIG_NAME, SMALL_JVM
@@ -42,12 +42,11 @@ _FORMAT_WITH_USER = (
     f'--config {_SETTINGS}/server.properties --add-scram "$0" && exec {_RUN}'
 )
 _HEAP = ("-Xmx", "-Xms")
-_JVM_OPTIONS = (
-    "-Dlog4j2.shutdownHookEnabled=false",
-    # A container that is started again may have another address.
-    "-Dsun.net.inetaddr.ttl=0",
-    "-Dsun.net.inetaddr.negative.ttl=0",
-)
+# A container that is started again may have another address, and one whose network was cut finds its peers again at
+# once. Java takes this from its security properties alone: they say 10 s for a name that was not found.
+_NAMES = {"networkaddress.cache.ttl": "0", "networkaddress.cache.negative.ttl": "0"}
+_NAMES_FILE = "java.security"
+_JVM_OPTIONS = ("-Dlog4j2.shutdownHookEnabled=false", f"-Djava.security.properties={_SETTINGS / _NAMES_FILE}")
 _FREEZE_SECONDS = 10.0
 _KILLED = -int(signal.SIGKILL)
 
@@ -100,6 +99,10 @@ class DockerBackend(OwnBackend):
         if not self._spec.proxied:
             return address
         return replace(address, behind=replace(address, client_port=self._free_port(node.is_broker)))
+
+    def _prepare(self, node: NodeSpec) -> None:
+        super()._prepare(node)
+        (self._folder_of(node.id) / _NAMES_FILE).write_text(render(_NAMES))
 
     def _format(self, node: NodeSpec, data: Path) -> None:
         """Do nothing: the image does it at the first start, in the format of its own version."""

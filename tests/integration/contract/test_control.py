@@ -116,6 +116,7 @@ def test_a_broker_that_is_cut_off_from_its_peers_loses_its_office(cluster: Clust
     broker.reconnect("peers")
     assert repr(broker) == "<broker 1: running>"
     assert cluster.wait_for_isr(topic, 3)["isr"].tolist() == [(1, 2, 3)] * 3
+    assert "InetAddress$CachedLookup" not in broker.logs(), "its peers' names are asked for anew, not held for unknown"
 
 
 def test_a_broker_that_is_cut_off_from_clients_stays_leader_and_is_silent(cluster: Cluster, topic: str) -> None:
