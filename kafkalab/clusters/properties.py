@@ -188,6 +188,10 @@ def _quick_failover() -> dict[str, str]:
         # A request that a broker passed on to a controller which is paused or cut off holds up those behind it: 30 s
         # by default, in which no topic is made and no quorum described.
         "controller.socket.timeout.ms": "1000",
+        # A connection that was begun while a network comes back may never be made, and those behind it wait: a broker
+        # in a container that knew its peer's address before it had a way there was fenced for it (default 10 s).
+        "socket.connection.setup.timeout.ms": "500",
+        "socket.connection.setup.timeout.max.ms": "500",
         # A follower that asks a new leader a moment too early waits 1 s by default, and acks=all waits with it.
         "replica.fetch.backoff.ms": "50",
         # A paused follower should leave the ISR while the learner watches (default 30 s).
