@@ -168,4 +168,15 @@ class UnsupportedByBackend(KafkalabError):
 
 
 class BorrowedCluster(UnsupportedByBackend):
-    """It needs the brokers' processes or files, and they are somebody else's."""
+    """It needs the brokers' processes or files, or a right that this guest lacks, and they are somebody else's.
+
+    Attributes:
+        reason: what cannot be done, without what to do about it and without a full stop.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f'{self.reason}: use a cluster of your own, Cluster(backend="local").'

@@ -49,7 +49,7 @@ def partitions(admin: Any, topic: str | None = None) -> pd.DataFrame:
     if asked and (error := found[0]["error_code"]) in _NO_TOPIC:
         raise InvalidArgument(f"there is no topic {topic!r}: see cluster.topics() for those there are.")
     if asked and error == TopicAuthorizationFailedError.errno:
-        raise BorrowedCluster(f"this cluster does not let you see topic {topic!r}: use a cluster of your own.")
+        raise BorrowedCluster(f"this cluster does not let you see topic {topic!r}")
     rows = [
         (
             described["name"],

@@ -28,7 +28,6 @@ __all__ = ["LeftOut", "install"]
 _WHAT_TO_DO = """
 (The texts of this lesson tell what you would have seen. To see it, write backend="local" wherever the lesson makes a
 cluster, as in Cluster(brokers=3, backend="local"), restart the kernel, and run all cells.)"""
-_REMEDY = ": use a cluster of your own"
 _FRAME = "border-left: 4px solid #d97706; margin: 4px 0; padding: 4px 10px"  # seen on white and on black
 _CODE = re.compile(r"`([^`]+)`")
 _DEFINITIONS = (ast.FunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom)
@@ -77,7 +76,8 @@ class LeftOut:
         tb_offset: int | None = None,
     ) -> None:
         """Say what was refused, and note what the cell did not come to assign."""
-        self._say(f"Left out: {_told(error)}")
+        told = _as_refusal(error)
+        self._say(f"Left out: {told.reason}.", f"Left out: {told}")
         file, line = _place_in_cell(trace)
         kept = self._leave_out([each for each in self._statements if (each.end_lineno or 0) >= line])
         exec(compile(ast.Module(kept, []), file, "exec"), shell.user_ns)  # noqa: S102 - the notebook's own code
@@ -86,14 +86,13 @@ class LeftOut:
     def warn(self, message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
         """Say what a borrowed cluster does not have or allow, in place of Python's lines about a warning."""
         if issubclass(category, NotApplied):
-            self._say(f"{message}")
+            self._say(str(message), str(message))
         else:
             self._show_warning(message, category, *place, **more)
 
-    def _say(self, text: str) -> None:
+    def _say(self, reason: str, with_remedy: str) -> None:
         """Show what is not to be had here; the first time, what to do about it as well."""
-        reason = text.partition(_REMEDY)[0].removesuffix(".") + "."
-        _show(reason if self._said_what_to_do else text + _WHAT_TO_DO)
+        _show(reason if self._said_what_to_do else with_remedy + _WHAT_TO_DO)
         self._said_what_to_do = True
 
     def _leave_out(self, statements: Sequence[ast.stmt]) -> list[ast.stmt]:
@@ -141,12 +140,12 @@ def _show(text: str) -> None:
     display(shown, raw=True)  # type: ignore[no-untyped-call]
 
 
-def _told(error: BaseException) -> str:
+def _as_refusal(error: BaseException) -> BorrowedCluster:
     if isinstance(error, BorrowedCluster):
-        return str(error)
+        return error
     # Kafka's own words are a whole request and its answer.
     what = f"use {str(error).split()[0]} in this way" if isinstance(error, ToolRefused) else "do that"
-    return f'this cluster gives you no right to {what}{_REMEDY}, Cluster(backend="local").'
+    return BorrowedCluster(f"this cluster gives you no right to {what}")
 
 
 def _place_in_cell(trace: TracebackType | None) -> tuple[str, int]:

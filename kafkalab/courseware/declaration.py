@@ -72,10 +72,7 @@ class Exercise:
         """
         self._refuse_what_does_not_fit(*observed, **answers)
         if self.own_brokers and any(getattr(each, "is_borrowed", False) for each in observed):
-            raise BorrowedCluster(
-                f"this cluster is borrowed, and exercise {self.name} needs brokers of your own: use a cluster of your "
-                'own, Cluster(backend="local").'
-            )
+            raise BorrowedCluster(f"this cluster is borrowed, and exercise {self.name} needs brokers of your own")
         waiting = [name for name, answer in answers.items() if answer is ...]
         if waiting:
             raise NotDoneYet(f"`{waiting[0]}` is still `...`: put your answer in its place.")

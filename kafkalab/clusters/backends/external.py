@@ -171,9 +171,7 @@ class ExternalBackend(Backend):
         return dict.fromkeys(sorted(living), view)
 
     def _refuse(self, what: str) -> NoReturn:
-        raise BorrowedCluster(
-            f'this cluster is borrowed, so kafkalab cannot {what}: use a cluster of your own, Cluster(backend="local").'
-        )
+        raise BorrowedCluster(f"this cluster is borrowed, so kafkalab cannot {what}")
 
     def check_control(self) -> None:
         self._refuse("break its brokers")

@@ -14,7 +14,7 @@ REFUSED = 'refuse("the files")'
 
 
 def refuse(what: str) -> None:
-    raise BorrowedCluster(f"not {what}.")
+    raise BorrowedCluster(f"not {what}")
 
 
 @pytest.fixture
@@ -44,14 +44,15 @@ def run(shell: Any, capsys: pytest.CaptureFixture[str]) -> Any:
 def test_a_refused_cell_says_so_and_counts_as_run(run: Any) -> None:
     said = run("print('first')", REFUSED, "print('then')")
     assert said.startswith(
-        "first\nLeft out: not the files.\n(The texts of this lesson tell what you would have seen. To see it, "
+        'first\nLeft out: not the files: use a cluster of your own, Cluster(backend="local").\n'
+        "(The texts of this lesson tell what you would have seen. To see it, "
     )
     assert run(REFUSED) == "Left out: not the files.\n"
 
 
 def test_it_ends_there_also_in_a_function_of_a_cell_above(run: Any) -> None:
     assert run("def look():", "    " + REFUSED) == ""
-    assert run("look()").startswith("Left out: not the files.\n")
+    assert run("look()").startswith("Left out: not the files: use a cluster")
 
 
 def test_a_missing_right_is_said_in_few_words(run: Any, shell: Any) -> None:
@@ -130,16 +131,15 @@ def test_the_sentence_is_set_off_from_what_cells_show(run: Any, shell: Any, monk
     run(REFUSED, "size = 2")
     run("print(size)")
     first, second, third = shown
-    assert ">Left out: not &lt;b&gt;.<br><span" in first
+    assert ">Left out: not &lt;b&gt;: use a cluster of your own, Cluster(backend=&quot;local&quot;).<br><span" in first
     assert "restart the kernel" in first
     assert second == f'<div style="{borrowed._FRAME}">Left out: not the files.</div>'
     assert "Left out: it needs <code>size</code> from a cell above" in third
 
 
 def test_what_to_do_is_said_once(run: Any) -> None:
-    refusal = "refuse(\"the files: use a cluster of your own, Cluster(backend='local')\")"
-    assert run(refusal).startswith("Left out: not the files: use a cluster of your own, ")
-    assert run(refusal) == "Left out: not the files.\n"
+    assert run(REFUSED).startswith("Left out: not the files: use a cluster of your own, ")
+    assert run(REFUSED) == "Left out: not the files.\n"
 
 
 def test_a_tool_that_is_refused_is_named(run: Any, shell: Any) -> None:
