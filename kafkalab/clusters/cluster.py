@@ -311,7 +311,8 @@ class Cluster(Clients, Snapshots):
         """Create a topic and return the name to use, when every partition has its leader and its full ISR.
 
         Replicas are assigned in turn, starting with the broker of the lowest id: partition 0 is led by broker 1,
-        partition 1 by broker 2, so that the same call gives the same leaders everywhere.
+        partition 1 by broker 2, so that the same call gives the same leaders everywhere (on a borrowed cluster where
+        its brokers are well).
 
         Args:
             name: letters, digits, dots, underscores, hyphens.
@@ -327,7 +328,13 @@ class Cluster(Clients, Snapshots):
         running = [broker.id for broker in self.brokers if broker.state == "running"]
         settings = {**self._backend.topic_config, **(config or {})}
         topic = NewTopic.checked(self._lodging.name(name), partitions, replication_factor, settings, running)
-        create_topic(self._changes, self._backend, topic, lambda: self._lodging.belongings.add_topic(topic.name))
+        create_topic(
+            self._changes,
+            self._backend,
+            topic,
+            about_to=lambda: self._lodging.belongings.add_topic(topic.name),
+            may_elect=not self.is_borrowed,
+        )
         return topic.name
 
     def broker_views(self, topics: Sequence[str] = ()) -> dict[int, View]:

@@ -18,6 +18,7 @@ from kafkalab.clusters.backends.base import Backend
 from kafkalab.clusters.distribution import KAFKA_VERSION
 from kafkalab.clusters.metadata import View
 from kafkalab.clusters.spec import ClusterSpec
+from kafkalab.clusters.topics import elect_preferred
 from kafkalab.errors import InvalidArgument, NotRunning, WaitTimeout
 from kafkalab.waiting import wait_until
 
@@ -25,7 +26,6 @@ __all__ = ["Snapshots", "settle"]
 
 _ASK_SECONDS = 5.0
 _SETTLE_SECONDS = 60.0
-_ELECT_PREFERRED = 0
 # From here on a snapshot takes long enough to wonder.
 _LARGE_BYTES = 256 * 1024 * 1024
 _TOLD_EVERY = 0.25
@@ -179,21 +179,19 @@ def settle(admin: PatientAdmin, manifest: Manifest) -> None:
         return
     _wait(admin, led, lambda now, then: now.leader >= 0 and set(now.isr) >= set(then.isr) - manifest.stopped)
     preferred = {(saved.topic, saved.partition) for saved in led if saved.leader == saved.replicas[0]}
-    moved = [now for now in _partitions(admin) if (now.topic, now.partition) in preferred and _is_moved(now)]
-    if moved:
-        admin.ask(lambda client: _elect_preferred(client, moved))
-        _wait(admin, moved, lambda now, then: not _is_moved(now))
+
+    def moved() -> list[tuple[str, int]]:
+        keys = [(now.topic, now.partition) for now in _partitions(admin) if _is_moved(now)]
+        left = [key for key in keys if key in preferred]
+        if left:
+            admin.ask(lambda client: elect_preferred(client, left))
+        return left
+
+    wait_until(moved, lambda left: not left, what="the leaders of then", timeout=_SETTLE_SECONDS)
 
 
 def _is_moved(partition: SavedPartition) -> bool:
     return partition.leader != partition.replicas[0] and partition.replicas[0] in partition.isr
-
-
-def _elect_preferred(client: Any, partitions: list[SavedPartition]) -> object:
-    wanted: dict[str, list[int]] = {}
-    for partition in partitions:
-        wanted.setdefault(partition.topic, []).append(partition.partition)
-    return client.elect_leaders(_ELECT_PREFERRED, wanted)
 
 
 def _wait(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from kafka.errors import KafkaConnectionError
 from kafkalab import Cluster
 from kafkalab.clusters.topics import NewTopic, create_topic
 from kafkalab.errors import InvalidArgument, TopicExists
+from kafkalab.waiting import wait_until
 
 pytestmark = pytest.mark.integration
 
@@ -97,3 +99,21 @@ def test_what_kafka_refuses_is_told_in_its_words(cluster: Cluster) -> None:
     with pytest.raises(InvalidArgument, match=r"^Kafka refuses topic 'strange': .*retention"):
         cluster.create_topic("strange", config={"retention.ms": "long"})
     assert "strange" not in cluster.topics()["topic"].tolist()
+
+
+def test_a_broker_that_was_fenced_meanwhile_leads_what_it_should() -> None:
+    topic = NewTopic.checked("orders", 3, 3, {}, [1, 2, 3])
+    with Cluster(brokers=3) as cluster, closing(cluster.patient_admin(15_000)) as admin:
+        broker = cluster.broker(2)
+        broker.pause()
+        wait_until(
+            cluster.broker_views,
+            lambda views: all(2 not in view.brokers for view in views.values()),
+            what="a broker that is given up",
+        )
+        creating = threading.Thread(target=create_topic, args=(admin, cluster._backend, topic))
+        creating.start()
+        wait_until(lambda: "orders" in set(cluster.topics()["topic"]), what="a topic with another leader")
+        broker.resume()
+        creating.join()
+        assert cluster.partitions("orders")["leader"].tolist() == [1, 2, 3]
