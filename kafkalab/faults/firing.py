@@ -163,7 +163,8 @@ class Firing:
         others = [view for node_id, view in views.items() if node_id not in self.targets]
         if not self._action.silences:
             return bool(views) and (self.undone_at is not None or not self.recovers_itself)
-        return bool(others) and not self._is_undoing and all(self._is_without_targets(view) for view in others)
+        # Also while it is being undone: a process that starts again takes seconds until the others know it.
+        return bool(others) and self.undone_at is None and all(self._is_without_targets(view) for view in others)
 
     def _is_without_targets(self, view: View) -> bool:
         gone = set(self.targets)

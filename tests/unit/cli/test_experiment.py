@@ -37,7 +37,7 @@ def test_a_fault_hits_the_leader_of_the_first_partition(fault: str) -> None:
     experiment = make_experiment(scenario="shop", fault=fault)
     assert experiment.target == ("carts", 0)
     assert str(experiment.schedule.faults[0].target) == "leader of carts-0"
-    assert experiment.coming.endswith("when 300 are acknowledged, undone 4 s later")
+    assert experiment.coming.endswith("when 300 are acknowledged, undone 5 s later")
     assert experiment.schedule is experiment.schedule
 
 

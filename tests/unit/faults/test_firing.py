@@ -101,6 +101,14 @@ def test_back_in_the_cluster_is_not_in_sync() -> None:
     assert fired.is_settled
 
 
+def test_what_is_noticed_late_is_seen_also_while_it_is_being_undone() -> None:
+    fired = firing()
+    fired.begin_undo()
+    fired.look({2: view(2, 3, brokers=(2, 3)), 3: view(2, 3, brokers=(2, 3))})
+    assert fired.observed is not None
+    assert fired.undone_at is None
+
+
 def test_who_keeps_no_copy_is_not_waited_for() -> None:
     elsewhere = firing()
     elsewhere.begin_undo()
