@@ -174,7 +174,8 @@ class Conductor:
                 quiet = self._quiet_seconds(show)
                 if quiet > patience and not any(each.sending for each in self._workers):
                     return
-                if quiet > _QUIET_SECONDS and self.error is None:
+                # Who stops a run does not wait for what a dead cluster would say of its topics.
+                if quiet > _QUIET_SECONDS and self.error is None and not self.signals.halt.is_set():
                     self._look_for_topics()
 
     def _quiet_seconds(self, show: Show) -> float:
