@@ -20,7 +20,11 @@ _SESSION_MS = 6000  # the least that a broker allows by default
 
 
 def process_batch(
-    identities: list[bytes], commit: str, until_crash: int | None, write: Callable[[bytes], None], store: Any
+    identities: list[bytes],
+    commit: str,
+    until_crash: int | None,
+    write: Callable[[bytes], None],
+    store: Callable[[], bool],
 ) -> bool:
     """Let the records of a batch have their effect, and commit them, in the order that was asked for.
 
@@ -29,14 +33,15 @@ def process_batch(
         commit: ``"before"``, ``"after"`` or ``"auto"``.
         until_crash: how many records may have their effect before the process is to crash; None for any number.
         write: has the effect of the records whose lines it is given.
-        store: commits the batch.
+        store: commits the batch; returns whether that succeeded. Where it did not, the batch is read again, by whoever
+            then has its partitions, so that ``"before"`` lets it have no effect now.
 
     Returns:
         Whether the process is to crash now: some records have had their effect and are not committed, or the other
         way round.
     """
-    if commit == "before":
-        store()
+    if commit == "before" and not store():
+        return False
     crashes = until_crash is not None and len(identities) >= until_crash
     done = len(identities)
     if crashes and until_crash is not None:
@@ -83,11 +88,12 @@ def _consume(settings: dict[str, Any], owner: Owner) -> None:
         consumer.partitions_for_topic(topic)
     left: int | None = settings["crash_every"]
 
-    def store() -> None:
+    def store() -> bool:
         try:
             consumer.commit()
         except KafkaError:
-            return  # a rebalance, or a broker that is gone: what is not committed is read again
+            return False  # a rebalance, or a broker that is gone: what is not committed is read again
+        return True
 
     while not owner.gone.is_set():
         batch = [record for records in consumer.poll(_POLL_MS).values() for record in records]

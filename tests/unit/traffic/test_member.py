@@ -34,12 +34,27 @@ RECORDS = [b"one", b"two", b"three"]
 def test_a_crash_parts_effects_from_their_commit(
     commit: str, until_crash: int | None, events: list[str], crashes: bool
 ) -> None:
+    assert _batch(commit, until_crash) == (events, crashes)
+
+
+@pytest.mark.parametrize(("commit", "events"), [("after", ["one two three", "commit"]), ("before", ["commit"])])
+def test_what_could_not_be_committed_first_has_no_effect(commit: str, events: list[str]) -> None:
+    assert _batch(commit, None, commits=False) == (events, False)
+
+
+def _batch(commit: str, until_crash: int | None, *, commits: bool = True) -> tuple[list[str], bool]:
+    """Return what happened in one batch, in order, and whether the member is to crash."""
     seen: list[str] = []
-    crashed = process_batch(
-        RECORDS, commit, until_crash, lambda data: seen.append(data.decode().replace("\n", " ").strip()),
-        lambda: seen.append("commit"),
-    )  # fmt: skip
-    assert (seen, crashed) == (events, crashes)
+
+    def write(data: bytes) -> None:
+        seen.append(data.decode().replace("\n", " ").strip())
+
+    def store() -> bool:
+        seen.append("commit")
+        return commits
+
+    crashes = process_batch(RECORDS, commit, until_crash, write, store)
+    return seen, crashes
 
 
 # Nobody listens there, so a member with these hangs in its first connection.
