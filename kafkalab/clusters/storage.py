@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
@@ -100,8 +100,8 @@ def batches(folder: Path, topic: str, partition: int, *, timestamps: bool = Fals
     Raises:
         InvalidArgument: this broker has no files of such a partition.
     """
-    rows = [row for log in _logs(folder, topic, partition) for row in _batches_of(log)]
-    return table(rows, _BATCH_COLUMNS, ["segment", "position"]).drop(columns=[] if timestamps else _TIMES)
+    found = _batches_in(_logs(folder, topic, partition))
+    return found.drop(columns=[] if timestamps else _TIMES)
 
 
 def log(folder: Path, topic: str, partition: int) -> pd.DataFrame:
@@ -118,8 +118,8 @@ def log(folder: Path, topic: str, partition: int) -> pd.DataFrame:
     Raises:
         InvalidArgument: this broker has no files of such a partition.
     """
-    starts = [_base_offset(path.name) for path in _logs(folder, topic, partition)]
-    found = batches(folder, topic, partition)
+    logs = _logs(folder, topic, partition)  # listed once: Kafka deletes and renames while we look
+    starts, found = [_base_offset(path.name) for path in logs], _batches_in(logs)
     sizes = found.groupby("segment").agg(
         batches=("records", "size"), records=("records", "sum"), bytes=("bytes", "sum")
     )
@@ -175,6 +175,10 @@ def _base_offset(name: str) -> int:
 def _kind(name: str) -> str:
     parts = _SEGMENT_FILE.fullmatch(name)
     return parts[2] if parts else name
+
+
+def _batches_in(logs: Iterable[Path]) -> pd.DataFrame:
+    return table([row for log in logs for row in _batches_of(log)], _BATCH_COLUMNS, ["segment", "position"])
 
 
 def _batches_of(log: Path) -> list[tuple[object, ...]]:

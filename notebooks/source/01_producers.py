@@ -302,8 +302,9 @@ seen
 #
 # ## Break it: the duplicate
 # Now the freeze is short, shorter than those four seconds. The leader stores a gift of 50 at once, but may not
-# answer before broker 2 has it too. The producer loses patience after its `request_timeout_ms`, here one second,
-# and sends the gift again. As soon as the client's log tells of that retry, broker 2 thaws.
+# answer before broker 2 has it too. The producer loses patience after its `request_timeout_ms`, here one second. As
+# soon as the client's log tells that it will retry, broker 2 thaws. After its `retry_backoff_ms`, here three seconds,
+# the producer sends the gift again.
 
 # %%
 cluster.broker(2).resume()
@@ -315,7 +316,9 @@ def retries():
 
 def give(topic, **settings):
     """Send a gift whose first acknowledgement comes too late; return what is stored in the end."""
-    with KafkaProducer(**cluster.client_config(), request_timeout_ms=1_000, **settings) as sender:
+    cluster.wait_for_isr(topic, 3)
+    patience = {"request_timeout_ms": 1_000, "retry_backoff_ms": 3_000}
+    with KafkaProducer(**cluster.client_config(), **patience, **settings) as sender:
         sender.send(topic, b"rent 900").get(timeout=10)
         before = retries()
         cluster.broker(2).pause()

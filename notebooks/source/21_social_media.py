@@ -243,12 +243,13 @@ run(range(5, 8))
 post, half = network.viral["post_id"].item(), len(minutes[8]) // 2
 hot = (murmur2(b"%d" % post) & 0x7FFFFFFF) % 6  # the post's partition, as the producers compute it
 publish(minutes[8][:half])
-with faults.kill(faults.leader(topics["social-likes"], hot)).where_possible().on(cluster) as kill:
+target = faults.leader(topics["social-likes"], hot)
+with faults.kill(target).where_possible().on(cluster) as kill:
     publish(minutes[8][half:])
     settle()
 run(range(9, 15))
 cluster.wait_for_isr(topics["social-likes"], 3)
-print(kill.name)
+print(f"brokers killed: {len(kill.targets)} ({target})")
 ledger.verify(cluster)
 
 # %% [markdown]

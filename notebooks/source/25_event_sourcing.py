@@ -397,7 +397,10 @@ def segments_of(topic):
     return {f"partition {number}": cluster.log(topic, number) for number in range(3)}
 
 def compacted(logs):
-    return all(each["active"].tolist() == [False, True] for each in logs.values())
+    return all(
+        each["active"].tolist() == [False, True] and each["segment"].iloc[0] == 0
+        for each in logs.values()
+    )
 
 picture = segment_map(wait_until(lambda: segments_of(snapshots), compacted, what="compacted snapshots"))
 show(picture.figure, picture.alt)

@@ -115,7 +115,7 @@ def _settled_size(cluster: Cluster, topic: str) -> int:
             lambda: _bytes_on_disk(cluster, topic),
             lambda size: size < DISK_BYTES,
             what="a smaller log",
-            timeout=SECONDS / 2 if any(limited) or _begins_later(cluster, topic) else 0,
+            timeout=SECONDS if any(limited) or _begins_later(cluster, topic) else 0,
         )
     except WaitTimeout:
         return _bytes_on_disk(cluster, topic)
