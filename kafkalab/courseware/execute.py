@@ -54,6 +54,9 @@ def execute(notebook: NotebookNode, folder: Path, *, on_cell: Callable[[int, int
     client = NotebookClient(
         notebook,
         timeout=CELL_TIMEOUT,
+        # The kernel may answer before its outputs are here: by default they are missed after 4 s, and nobody is told.
+        iopub_timeout=CELL_TIMEOUT,
+        raise_on_iopub_timeout=True,
         kernel_name="python3",
         record_timing=False,
         extra_arguments=["--log-level=ERROR"],  # the kernel's own warnings belong to no lesson
