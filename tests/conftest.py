@@ -27,7 +27,7 @@ from tests.kafka_python import close_dropped_sockets
 from tests.processes import words
 
 ROOT = pytest.StashKey[Path]()
-GRACE = 5.0  # seconds for what is ending to have ended; the promise is two, on a machine that is not busy
+GRACE = 60.0  # seconds for what is ending to have ended: a net; benchmarks/soak measures the promise, which is two
 PLATFORM = "platform: "  # how the reason of a skip begins that no installation could cure
 
 # The same examples in every run, and no deadline that a busy machine could miss.

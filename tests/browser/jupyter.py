@@ -125,6 +125,7 @@ def running_lab(folder: Path, *arguments: str) -> Iterator[Lab]:
                 lab.end()
         finally:
             process.kill()  # does nothing to one that has ended
+            process.wait()
 
 
 def _environment(folder: Path) -> Mapping[str, str]:
@@ -143,6 +144,7 @@ def chromium(path: str, *, width: int = 1400, height: int = 900) -> Iterator[Pag
         try:
             page = browser.new_page(viewport={"width": width, "height": height}, color_scheme="light")
             page.set_default_timeout(PAGE_MS)
+            expect.set_options(timeout=PAGE_MS)  # a default of its own, else of 5 s
             yield page
         finally:
             browser.close()
@@ -171,9 +173,9 @@ class Lesson:
         page.goto(url)
         lesson = cls(page)
         # JupyterLab puts the cells that are out of sight on the page when it has nothing else to do.
-        expect(lesson.code_cells).to_have_count(code_cells, timeout=PAGE_MS)
+        expect(lesson.code_cells).to_have_count(code_cells)
         kernel = lesson.panel.locator(".jp-Notebook-ExecutionIndicator")
-        expect(kernel).to_have_attribute("data-status", "idle", timeout=PAGE_MS)
+        expect(kernel).to_have_attribute("data-status", "idle")
         return lesson
 
     def unsaved(self) -> bool:

@@ -9,12 +9,12 @@ import nbformat
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.jupyter import LESSON_MS, PAGE_MS, Lab, Lesson
+from tests.browser.jupyter import LESSON_MS, Lab, Lesson
 
 pytestmark = [pytest.mark.browser, pytest.mark.integration]
 
 CELLS = [
-    "from kafkalab import Cluster, observe",
+    "from kafkalab import Cluster, observe\nfrom kafkalab.waiting import wait_until",
     "cluster = Cluster(brokers=3).start()",
     """orders = cluster.create_topic("orders", partitions=3)
 producer = cluster.producer()
@@ -22,7 +22,7 @@ for number in range(100):
     producer.send(orders, value=b"order", partition=number % 3)
 producer.flush()
 consumer = cluster.consumer(orders, group_id="readers", auto_offset_reset="earliest", max_poll_records=30)
-consumer.poll(10_000)
+wait_until(lambda: consumer.poll(1_000), what="the first records", timeout=60)
 consumer.commit()""",
     "observe.live(cluster)",
     "cluster.stop()",
@@ -94,7 +94,7 @@ def test_the_leader_moves_when_its_broker_is_killed(view: Locator, moved: str) -
 
 def test_a_started_broker_comes_back_into_the_isr(view: Locator, moved: str) -> None:
     button(view, "start broker 1").click()
-    expect(row(view)).to_contain_text("3 of 3", timeout=PAGE_MS)
+    expect(row(view)).to_contain_text("3 of 3")
     expect(row(view).locator("[data-role='out of sync']")).to_have_count(0)
     expect(node(view, 1)).to_contain_text("running")
 
@@ -108,7 +108,7 @@ def test_the_keyboard_pauses_and_resumes_and_keeps_its_place(view: Locator, move
     view.page.keyboard.press("Enter")
     expect(node(view, 3)).to_contain_text("running")
     expect(button(view, "pause broker 3")).to_be_focused()
-    expect(row(view)).to_contain_text("3 of 3", timeout=PAGE_MS)
+    expect(row(view)).to_contain_text("3 of 3")
 
 
 def test_it_ends_with_the_cluster(lesson: Lesson, view: Locator, moved: str) -> None:

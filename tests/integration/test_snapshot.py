@@ -31,6 +31,8 @@ def fill(cluster: Cluster) -> str:
     send(cluster, orders, 0, 300)
     consumer = cluster.consumer(orders, group_id="readers", auto_offset_reset="earliest", max_poll_records=50)
     wait_until(lambda: consumer.poll(500), what="some orders", timeout=60)
+    # commit() leaves out a partition whose position is not known yet; position() waits for it.
+    assert None not in [consumer.position(part) for part in consumer.assignment()]
     consumer.commit()
     consumer.close()
     return orders
@@ -64,11 +66,13 @@ def values(cluster: Cluster, topic: str, *, committed: bool = False) -> list[int
 
 def test_all_comes_back_and_the_cluster_goes_on(cluster: Cluster, orders: str, tmp_path: Path) -> None:
     pid = [broker.id for broker in cluster.brokers if broker.state == "running"]
+    # Looked at before: brokers that are frozen for two seconds are fenced, and what they led is led by others.
+    before = cluster.wait_for_isr(orders, 3)
     path = cluster.snapshot(tmp_path / "kept.tar.gz")
     send(cluster, orders, 300, 310)
     assert [broker.id for broker in cluster.brokers if broker.state == "running"] == pid == [1, 2, 3]
     with Cluster.restore(path) as restored:
-        assert restored.partitions().equals(cluster.partitions())
+        assert restored.partitions().equals(before)
         assert values(restored, orders) == list(range(300))
         lag = restored.lag("readers")
         assert lag["committed"].tolist() == cluster.lag("readers")["committed"].tolist()

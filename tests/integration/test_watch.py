@@ -36,8 +36,10 @@ def test_the_story_of_a_killed_leader_is_seen_through(cluster: Cluster) -> None:
         seen.mark("kill broker 2")
         cluster.broker(2).kill()
         cluster.wait_for_isr(topic, 2)
+        wait_until(lambda: _last_isr(seen), lambda isr: isr == [(1, 3)] * 2, what="a sample without broker 2")
         cluster.broker(2).start()
         cluster.wait_for_isr(topic, 3)
+        wait_until(lambda: _last_isr(seen), lambda isr: isr == [(1, 2, 3)] * 2, what="a sample with broker 2 again")
     assert watchers() == 0
     frame = seen.isr()
     assert frame.dtypes.astype(str).to_dict() == {
@@ -50,6 +52,11 @@ def test_the_story_of_a_killed_leader_is_seen_through(cluster: Cluster) -> None:
     assert "led-0: leader broker 1, in-sync replicas (1 2 3), then (1 3), then (1 2 3)" in picture.alt
     assert "led-1: leader broker 2, then" in picture.alt
     assert picture.alt.endswith("Marked: kill broker 2.")
+
+
+def _last_isr(seen: Timeline) -> list[tuple[int, ...]]:
+    """Return the in-sync replicas of both partitions in the last sample."""
+    return list(seen.isr()["isr"].tail(2))
 
 
 def test_assignments_and_lag_are_seen_while_members_come_and_go(cluster: Cluster) -> None:

@@ -271,9 +271,12 @@ def test_an_outcome_names_the_first_failure_and_counts_the_others() -> None:
 def test_what_a_cluster_leaves_is_found(tmp_path: Path) -> None:
     assert leftovers(tmp_path) == []
     (tmp_path / "kafkalab-x").mkdir()
-    loop = [sys.executable, "-c", "input()", str(tmp_path)]
-    with subprocess.Popen(loop, stdin=subprocess.PIPE) as process:
+    loop = [sys.executable, "-c", "print(flush=True); input()", str(tmp_path)]
+    with subprocess.Popen(loop, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout
+        process.stdout.readline()  # right after its start a process has no command line for a moment
         assert leftovers(tmp_path) == [f"file {tmp_path / 'kafkalab-x'}", f"process {process.pid}"]
+        process.communicate(b"\n")
 
 
 def test_a_starter_that_died_is_told_and_asked_again_without_harm(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ LEAVES_FOLDER = "import tempfile\ndef test_it(): tempfile.mkdtemp(prefix='kafkal
 
 @pytest.fixture
 def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
-    pytester.makeconftest(CONFTEST.read_text(encoding="utf-8").replace("GRACE = 5.0", "GRACE = 0.2"))
+    pytester.makeconftest(CONFTEST.read_text(encoding="utf-8").replace("GRACE = 60.0", "GRACE = 0.2"))
     monkeypatch.delenv("KAFKALAB_REQUIRE", raising=False)
     return pytester
 

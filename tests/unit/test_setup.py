@@ -67,7 +67,9 @@ def ready(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     """A project that has been set up; a test leaves it so."""
     project = Project(tmp_path_factory.mktemp("ready") / "a folder")
     done = project.set_up()
-    assert (done.returncode, done.stderr) == (0, "")
+    # Over a real network pip may have to try again, and warns of that.
+    said = [line for line in done.stderr.splitlines() if not line.startswith("WARNING: ")]
+    assert (done.returncode, said) == (0, [])
     assert done.stdout.splitlines()[-1] == "command: fetch"
     yield project
     done = project.set_up()

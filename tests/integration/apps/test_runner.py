@@ -34,8 +34,12 @@ def guest(cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[Cluster]
     prefix = f"{request.node.originalname}-"
     with Cluster.connect(cluster.bootstrap_servers, prefix=prefix) as borrowed:
         yield borrowed
-    names = [*cluster.topics()["topic"], *cluster.groups()["group"]]
-    assert [name for name in names if name.startswith(prefix)] == []
+    # A deletion is decided before every broker knows of it.
+    wait_until(
+        lambda: [*cluster.topics()["topic"], *cluster.groups()["group"]],
+        lambda names: not any(name.startswith(prefix) for name in names),
+        what="the end of what the guest had",
+    )
 
 
 def sent(cluster: Cluster, scenario: str, producers: int = 1) -> Run:
