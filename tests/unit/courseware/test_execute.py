@@ -52,6 +52,20 @@ def test_a_failing_cell_is_named_with_its_text_and_its_error(tmp_path: Path) -> 
     assert "\x1b" not in str(caught.value)
 
 
+# From now on the kernel does not say that all outputs of a cell are out.
+MUTE = """
+session = get_ipython().kernel.session
+send = session.send
+session.send = lambda stream, kind, *more, **named: None if kind == "status" else send(stream, kind, *more, **named)
+"""
+
+
+def test_outputs_that_may_be_missing_are_a_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kafkalab.courseware.execute.CELL_TIMEOUT", 5)
+    with pytest.raises(ExecutionFailed, match="cell 1 failed with CellTimeoutError"):
+        execute(notebook(MUTE), tmp_path)
+
+
 def test_a_kernel_that_dies_is_said(tmp_path: Path) -> None:
     with pytest.raises(ExecutionFailed, match="cell 1 failed with DeadKernelError"):
         execute(notebook("import os\nos._exit(7)"), tmp_path)
