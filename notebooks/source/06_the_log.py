@@ -312,10 +312,12 @@ def log_start(topic):
 
 noon = market.start_ms + 12 * hour
 configure(prices, {"retention.ms": round(time() * 1000) - noon})
-start = wait_until(lambda: log_start(prices), what="a log that begins later")
 by_time = wait_until(
-    lambda: cluster.log(prices), lambda log: log["segment"].min() == start, what="a shorter log"
+    lambda: cluster.log(prices),
+    lambda log: 0 < log_start(prices) == log["segment"].min(),
+    what="a shorter log",
 )
+start = log_start(prices)
 oldest = clock(read(prices, start, start + 1)[0].timestamp)
 print("the log begins at offset", start, "which is from", oldest)
 guess.compare(choices[0] if oldest < "12:00" else choices[1 if oldest == "12:00" else 2])

@@ -431,13 +431,12 @@ missed[["sensor_id", "fault"]].assign(begins=clock(missed["from_ms"]), ends=cloc
 # Stuck sensors give themselves away. What was missed, and why:
 # - The detector in Foundry drifted from the first hour on, while `SensorHealth` was still learning what is usual there.
 # - The energy meter drifted, too, but its neighbours hang on other buildings: there is nothing to compare it with.
-# - The station for the air was dead before it had sent anything. Who looks at what comes in cannot miss what never came. That
-#   takes a list of those who should speak.
+# - The station for the air was dead before it had sent anything. Who looks at what comes in cannot miss what never
+#   came. That takes a list of those who should speak.
 #
 # And one healthy sensor was accused, three times over. `SensorHealth` had learned its usual level in the first two
-# hours, at night, from
-# the few vehicles that pass then: too few. A better program learns by day. You can try one on the same records, as
-# often as you like: they are still there.
+# hours, at night, from the few vehicles that pass then: too few. A better program learns by day. You can try one on
+# the same records, as often as you like: they are still there.
 #
 # And an alert is as good as its sensor: one of the agency's breaches comes from a station that was faulty that day.
 #
