@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 import psutil
 import pytest
 
+from kafkalab import Cluster
 from kafkalab.errors import EngineProblem
 from kafkalab.waiting import wait_until
 from tests.docker_engine import engine_environment
@@ -147,6 +148,16 @@ def meanwhile(thread: threading.Thread) -> Iterator[None]:
         yield
     finally:
         thread.join(END_SECONDS)
+
+
+def wait_until_gone(cluster: Cluster, beginning: str, timeout: float = 30.0) -> None:
+    """Wait until no topic and no group is called so: a deletion is decided before every broker knows of it."""
+    wait_until(
+        lambda: [*cluster.topics()["topic"], *cluster.groups()["group"]],
+        lambda names: not any(name.startswith(beginning) for name in names),
+        what=f"the end of all that is called {beginning}",
+        timeout=timeout,
+    )
 
 
 def left_in(temporary: Path) -> list[str]:

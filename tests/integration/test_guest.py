@@ -28,6 +28,7 @@ from kafkalab.errors import (
 from kafkalab.simulation import Crypto
 from kafkalab.waiting import wait_until
 from tests.borrowed import PASSWORD, PREFIX, USER, lent, way_in
+from tests.integration.conftest import wait_until_gone
 
 pytestmark = pytest.mark.integration
 
@@ -54,15 +55,6 @@ def guest_of(owner: Cluster, prefix: str = PREFIX) -> Cluster:
 def anna(owner: Cluster) -> Iterator[Cluster]:
     with guest_of(owner) as cluster:
         yield cluster
-
-
-def wait_until_gone(owner: Cluster, beginning: str) -> None:
-    """Wait until nothing is called so: a deletion is decided before every broker knows of it."""
-    wait_until(
-        lambda: {*owner.topics()["topic"], *owner.groups()["group"]},
-        lambda names: not any(name.startswith(beginning) for name in names),
-        what=f"the end of all that is called {beginning}",
-    )
 
 
 def test_with_rights_to_a_prefix_one_works_as_on_a_cluster_of_ones_own(owner: Cluster, anna: Cluster) -> None:

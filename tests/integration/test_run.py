@@ -22,7 +22,7 @@ from kafkalab.apps import APPLICATIONS
 from kafkalab.clusters.ports import PortReservation
 from kafkalab.simulation import SOURCES
 from kafkalab.waiting import wait_until
-from tests.integration.conftest import END_SECONDS, START_SECONDS, Running, Start, left_in, run
+from tests.integration.conftest import END_SECONDS, START_SECONDS, Running, Start, left_in, run, wait_until_gone
 from tests.processes import words
 
 pytestmark = pytest.mark.integration
@@ -46,20 +46,6 @@ def told_by(done: subprocess.CompletedProcess[str], code: int = 0) -> Mapping[st
 
 def topics_of(cluster: Cluster) -> list[str]:
     return [name for name in cluster.topics()["topic"] if name.startswith("kafkalab-")]
-
-
-def groups_of(cluster: Cluster) -> list[str]:
-    return [name for name in cluster.groups()["group"] if name.startswith("kafkalab-")]
-
-
-def wait_until_nothing_is_left_in(cluster: Cluster) -> None:
-    """A broker hears of what was deleted a moment after the one that was told to."""
-    wait_until(
-        lambda: topics_of(cluster) + groups_of(cluster),
-        lambda left: not left,
-        what="the run's topics and groups to be gone",
-        timeout=START_SECONDS,
-    )
 
 
 def stored_in(cluster: Cluster, topic: str) -> int:
@@ -89,7 +75,7 @@ def test_each_scenario_is_clean_and_leaves_a_borrowed_cluster_as_it_was(
     assert all(re.fullmatch(f"kafkalab-[0-9a-f]{{6}}-{name}", topic["name"]) for name, topic in told["topics"].items())
     assert told["latency"]["p50"] <= told["latency"]["p95"] <= told["latency"]["p99"]
     decided_as_in_memory(told, scenario, 600)
-    wait_until_nothing_is_left_in(cluster)
+    wait_until_gone(cluster, "kafkalab-", START_SECONDS)
 
 
 def decided_as_in_memory(told: Mapping[str, Any], scenario: str, records: int) -> None:
@@ -109,7 +95,7 @@ def test_consumers_and_the_other_client(cluster: Cluster, environment: dict[str,
     told = told_by(run("run", "shop", *wishes, "--bootstrap-servers", servers, "--json", env=environment))
     assert told["verdict"]["unprocessed"] == told["verdict"]["processed_twice"] == 0
     assert sum(member["records"] for member in told["consumers"]) == 2000
-    wait_until_nothing_is_left_in(cluster)
+    wait_until_gone(cluster, "kafkalab-", START_SECONDS)
 
 
 def test_without_acknowledgements_the_applications_have_all_that_is_stored(
@@ -156,7 +142,7 @@ def test_stopped_in_the_middle_it_prints_the_verdict_on_what_was_sent(
     assert (told["interrupted"], told["clean"]) == (True, True)
     assert 0 < told["verdict"]["acknowledged"] <= told["verdict"]["stored"] <= told["verdict"]["sent"] < 1_000_000
     decided_as_in_memory(told, "stocks" if wish == "--applications" else "none", told["verdict"]["stored"])
-    wait_until_nothing_is_left_in(cluster)
+    wait_until_gone(cluster, "kafkalab-", START_SECONDS)
 
 
 def test_an_application_that_is_killed_ends_the_run_with_a_verdict(cluster: Cluster, start: Start) -> None:
@@ -170,7 +156,7 @@ def test_an_application_that_is_killed_ends_the_run_with_a_verdict(cluster: Clus
     assert ": broken off after" in told
     assert re.search(r"^[a-z-]+ has worked on \d+ records; stored in its topics: not known\.$", told, re.MULTILINE)
     assert re.search(r"^Clean: ", told, re.MULTILINE)
-    wait_until_nothing_is_left_in(cluster)
+    wait_until_gone(cluster, "kafkalab-", START_SECONDS)
 
 
 # ---- on a cluster of its own ---------------------------------------------------------------------

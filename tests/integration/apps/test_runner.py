@@ -16,6 +16,7 @@ from kafkalab.errors import ApplicationFailed, InvalidArgument
 from kafkalab.simulation import SOURCES
 from kafkalab.traffic import Run
 from kafkalab.waiting import wait_until
+from tests.integration.conftest import wait_until_gone
 from tests.processes import words
 
 pytestmark = pytest.mark.integration
@@ -34,12 +35,7 @@ def guest(cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[Cluster]
     prefix = f"{request.node.originalname}-"
     with Cluster.connect(cluster.bootstrap_servers, prefix=prefix) as borrowed:
         yield borrowed
-    # A deletion is decided before every broker knows of it.
-    wait_until(
-        lambda: [*cluster.topics()["topic"], *cluster.groups()["group"]],
-        lambda names: not any(name.startswith(prefix) for name in names),
-        what="the end of what the guest had",
-    )
+    wait_until_gone(cluster, prefix)
 
 
 def sent(cluster: Cluster, scenario: str, producers: int = 1) -> Run:
